@@ -1,0 +1,23 @@
+//! The heart of Community Chats, without I/O.
+//!
+//! A [`node::Node`] is one device in one community. It knows no clock, no random source, no
+//! network, no store and no target: whoever owns it hands it every [`node::Input`] together with
+//! the time, and then drains [`node::Node::poll`] until it returns `None`. Browsers, native
+//! programs and the simulation all drive the same code.
+//!
+//! The modules, from the bottom up:
+//!
+//! * [`id`], [`time`], [`wire`]: who, when, and how things are written down;
+//! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
+//! * [`access`]: what the contract said about a wallet, and for how long that stands;
+//! * [`hello`]: the first stream on every connection; nobody passes without it;
+//! * [`presence`], [`negotiation`], [`meeting`]: who is there, and one media link per pair;
+//! * [`node`]: all of it behind `handle` and `poll`.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
+
+pub mod channel;
+pub mod id;
+pub mod time;
+pub mod wire;
