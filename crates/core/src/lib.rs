@@ -11,7 +11,8 @@
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
-//! * [`presence`], [`negotiation`], [`meeting`]: who is there, and one media link per pair;
+//! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
+//!   per pair;
 //! * [`node`]: all of it behind `handle` and `poll`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
@@ -19,5 +20,6 @@
 
 pub mod channel;
 pub mod id;
+pub mod media;
 pub mod time;
 pub mod wire;
