@@ -18,6 +18,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
 
+pub mod access;
 pub mod channel;
 pub mod id;
 pub mod media;
