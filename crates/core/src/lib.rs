@@ -19,7 +19,11 @@
 #![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
 
 pub mod access;
+pub mod certificate;
 pub mod channel;
+#[cfg(any(test, feature = "fixtures"))]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
+pub mod fixtures;
 pub mod id;
 pub mod media;
 pub mod time;
