@@ -26,5 +26,6 @@ pub mod channel;
 pub mod fixtures;
 pub mod id;
 pub mod media;
+pub mod negotiation;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,176 @@
+//! Perfect negotiation (W3C WebRTC, section 10.7) as a state machine.
+//!
+//! Both sides may offer at any time. When offers cross, the polite side gives way and the other
+//! ignores what it was offered. Candidates that arrive before the description they belong to
+//! wait for it, since messages and browsers make no promise about their order.
+
+use crate::media::{Candidate, Description, DescriptionKind};
+use std::collections::VecDeque;
+
+/// What to do next, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Ask the media layer for a local description.
+    Describe,
+    /// Hand it the other side's.
+    Apply(Description),
+    /// Hand it a candidate.
+    AddCandidate(Candidate),
+    /// Send a description to the other side.
+    SendDescription(Description),
+    /// Send a candidate to the other side.
+    SendCandidate(Candidate),
+}
+
+/// Where the exchange of descriptions stands, after all that was asked of the media layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is open.
+    Stable,
+    /// An own offer is being made.
+    Offering,
+    /// An own offer was sent, its answer is awaited.
+    Offered,
+    /// The other side's offer is being applied, or answered.
+    Answering,
+    /// The other side's answer is being applied.
+    Settling,
+}
+
+/// One side of one media connection.
+#[derive(Debug)]
+pub struct Negotiation {
+    polite: bool,
+    phase: Phase,
+    /// An own offer that was given up is still to be reported by the media layer.
+    stale_offers: u8,
+    /// The last offer was ignored, so its candidates mean nothing here.
+    ignoring: bool,
+    /// A description of the other side was applied, so candidates may be added.
+    described: bool,
+    early: VecDeque<Candidate>,
+    received: u16,
+    steps: VecDeque<Step>,
+}
+
+impl Negotiation {
+    /// The most candidates that wait for a description.
+    pub const MAX_EARLY: usize = 64;
+    /// The most candidates taken from the other side between two of its descriptions.
+    pub const MAX_CANDIDATES: u16 = 256;
+
+    /// A connection about which nothing was said yet. Exactly one of the two sides is polite.
+    #[must_use]
+    pub const fn new(polite: bool) -> Self {
+        Self {
+            polite,
+            phase: Phase::Stable,
+            stale_offers: 0,
+            ignoring: false,
+            described: false,
+            early: VecDeque::new(),
+            received: 0,
+            steps: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Step> {
+        self.steps.pop_front()
+    }
+
+    /// The media layer wants an offer made. While an exchange is open this is ignored: the media
+    /// layer asks again once it is closed.
+    pub fn needed(&mut self) {
+        if self.phase == Phase::Stable {
+            self.phase = Phase::Offering;
+            self.steps.push_back(Step::Describe);
+        }
+    }
+
+    /// The media layer made a description.
+    pub fn described(&mut self, description: Description) {
+        match description.kind {
+            DescriptionKind::Offer if self.stale_offers > 0 => self.stale_offers -= 1,
+            DescriptionKind::Offer if self.phase == Phase::Offering => {
+                self.phase = Phase::Offered;
+                self.steps.push_back(Step::SendDescription(description));
+            }
+            DescriptionKind::Answer if self.phase == Phase::Answering => {
+                self.phase = Phase::Stable;
+                self.steps.push_back(Step::SendDescription(description));
+            }
+            // Reported for an exchange that is over.
+            DescriptionKind::Offer | DescriptionKind::Answer => {}
+        }
+    }
+
+    /// The media layer found a candidate.
+    pub fn found(&mut self, candidate: Candidate) {
+        self.steps.push_back(Step::SendCandidate(candidate));
+    }
+
+    /// The other side sent a description. Returns whether it was of use.
+    pub fn receive(&mut self, description: Description) -> bool {
+        match description.kind {
+            DescriptionKind::Offer => {
+                let collision = !matches!(self.phase, Phase::Stable | Phase::Settling);
+                self.ignoring = collision && !self.polite;
+                if self.ignoring {
+                    return true;
+                }
+                if self.phase == Phase::Offering {
+                    self.stale_offers = self.stale_offers.saturating_add(1);
+                }
+                self.phase = Phase::Answering;
+            }
+            DescriptionKind::Answer if self.phase == Phase::Offered => {
+                self.phase = Phase::Settling;
+                self.ignoring = false;
+            }
+            DescriptionKind::Answer => return false,
+        }
+        self.described = false;
+        self.received = 0;
+        self.steps.push_back(Step::Apply(description));
+        true
+    }
+
+    /// The media layer applied the other side's description.
+    pub fn applied(&mut self, kind: DescriptionKind) {
+        match kind {
+            DescriptionKind::Offer if self.phase == Phase::Answering => {
+                self.steps.push_back(Step::Describe);
+            }
+            DescriptionKind::Answer if self.phase == Phase::Settling => {
+                self.phase = Phase::Stable;
+            }
+            DescriptionKind::Offer | DescriptionKind::Answer => return,
+        }
+        self.described = true;
+        self.steps.extend(self.early.drain(..).map(Step::AddCandidate));
+    }
+
+    /// The other side sent a candidate. Returns whether it was of use.
+    pub fn receive_candidate(&mut self, candidate: Candidate) -> bool {
+        if self.received >= Self::MAX_CANDIDATES {
+            return false;
+        }
+        self.received += 1;
+        if self.ignoring {
+            return true;
+        }
+        if self.described {
+            self.steps.push_back(Step::AddCandidate(candidate));
+            return true;
+        }
+        if self.early.len() >= Self::MAX_EARLY {
+            return false;
+        }
+        self.early.push_back(candidate);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
