@@ -1,0 +1,72 @@
+//! All parts that the page meets, running on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::chain::{CHAIN_ID, COMMUNITY_NAME, Chain};
+use crate::relay::Relay;
+use crate::{process, relay};
+
+/// A chain with the demo community, a relay, and the configuration that names both.
+pub(crate) struct Stack {
+    pub(crate) chain: Chain,
+    pub(crate) relay: Relay,
+    /// The program the relay was started from.
+    pub(crate) chats: PathBuf,
+    /// What to serve as the page's `config.json`.
+    pub(crate) config: Value,
+    /// Logs, keys and the like; removed at the end.
+    pub(crate) folder: PathBuf,
+}
+
+impl Stack {
+    /// Starts everything; `dist` gives the parts of the configuration that stay as published.
+    pub(crate) fn start(dist: &Path) -> Result<Self> {
+        let chats = relay::build()?;
+        let folder = process::temporary_folder()?;
+        let chain = Chain::start(&folder)?;
+        let relay = Relay::start(&chats, &folder)?;
+        let config = configuration(published(dist)?, &chain, &relay);
+        Ok(Self {
+            chain,
+            relay,
+            chats,
+            config,
+            folder,
+        })
+    }
+
+    /// An error once one of the parts has ended.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.chain.service.check()?;
+        self.relay.service.check()
+    }
+}
+
+fn published(dist: &Path) -> Result<Value> {
+    let file = dist.join("config.json");
+    if !file.exists() {
+        return Ok(json!({}));
+    }
+    let text = fs::read_to_string(&file)?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
+}
+
+/// The published configuration with everything that points to this machine in its place, and
+/// nothing that points elsewhere: a local run needs no other network.
+fn configuration(mut config: Value, chain: &Chain, relay: &Relay) -> Value {
+    config["version"] = json!(1);
+    config["name"] = json!(COMMUNITY_NAME);
+    config["community"] = json!("1");
+    config["chain"] =
+        json!({ "id": CHAIN_ID, "communities": chain.communities, "rpc": [chain.rpc] });
+    if let Some(ens) = config.get_mut("ens") {
+        ens["rpc"] = json!([]);
+    }
+    config["relays"] = json!([relay.address]);
+    config["ice"] = json!([]);
+    config
+}
