@@ -109,7 +109,7 @@ contract Communities {
     uint64 public count;
 
     /// @notice The device cutoff of a wallet, in seconds since the Unix epoch: certificates that it
-    /// issued before this moment are void, in every community. Zero: none.
+    /// issued at or before this moment are void, in every community. Zero: none.
     mapping(address wallet => uint64 cutoff) public deviceCutoff;
 
     mapping(uint64 id => Community) private communities;
@@ -137,7 +137,7 @@ contract Communities {
     event MetadataChanged(uint64 indexed id, bytes32 metadata);
     /// @notice The owner's seat is offered to `to`; zero takes an offer back.
     event OwnerOffered(uint64 indexed id, address indexed owner, address indexed to);
-    /// @notice `wallet` voided the certificates that it issued before `cutoff`.
+    /// @notice `wallet` voided the certificates that it issued at or before `cutoff`.
     event DeviceCutoffChanged(address indexed wallet, uint64 cutoff);
 
     /// @notice There is no community `id`; ids are 1 to `count`.
@@ -288,7 +288,7 @@ contract Communities {
         _setSeat(id, c, msg.sender, OWNER);
     }
 
-    /// @notice Voids all device certificates that the caller issued before `cutoff`.
+    /// @notice Voids all device certificates that the caller issued at or before `cutoff`.
     /// @param cutoff Seconds since the Unix epoch: after the present cutoff, not after now.
     function setDeviceCutoff(uint64 cutoff) external {
         uint64 current = deviceCutoff[msg.sender];
@@ -307,12 +307,20 @@ contract Communities {
         view
         returns (uint8[] memory roles)
     {
-        Community storage c = _known(id);
-        bool paused = c.paused;
-        roles = new uint8[](accounts.length);
+        return _access(_known(id), accounts);
+    }
+
+    /// @notice What a peer checks about others, for a whole room in one call: `access` and
+    /// `deviceCutoff` of `accounts`, in their order.
+    function standings(uint64 id, address[] calldata accounts)
+        external
+        view
+        returns (uint8[] memory roles, uint64[] memory cutoffs)
+    {
+        roles = _access(_known(id), accounts);
+        cutoffs = new uint64[](accounts.length);
         for (uint256 i = 0; i < accounts.length; ++i) {
-            uint8 role = c.seat[accounts[i]].role;
-            if (!(paused && role == MEMBER)) roles[i] = role;
+            cutoffs[i] = deviceCutoff[accounts[i]];
         }
     }
 
@@ -391,6 +399,19 @@ contract Communities {
     {
         role = c.seat[msg.sender].role;
         if (role < needed || role == BANNED) revert NotAllowed(id, msg.sender, role, needed);
+    }
+
+    function _access(Community storage c, address[] calldata accounts)
+        private
+        view
+        returns (uint8[] memory roles)
+    {
+        bool paused = c.paused;
+        roles = new uint8[](accounts.length);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            uint8 role = c.seat[accounts[i]].role;
+            if (!(paused && role == MEMBER)) roles[i] = role;
+        }
     }
 
     function _checkName(string calldata name) private pure {
