@@ -1,0 +1,161 @@
+//! An endpoint reached through alloy, over any of its transports.
+
+use crate::rpc::{At, Head, Rpc, RpcError};
+use alloy_network::Ethereum;
+use alloy_primitives::{Address, B256, Bytes, U64};
+use alloy_provider::{Provider, RootProvider};
+use alloy_rpc_client::RpcClient;
+use alloy_rpc_types_eth::{BlockId, TransactionInput, TransactionRequest};
+use alloy_transport::{TransportError, TransportErrorKind};
+use chats_core::time::Time;
+use serde::Deserialize;
+
+/// The longest text of an endpoint that is passed on, in characters.
+const MAX_WORDS: usize = 160;
+
+/// What a transport reports, inside [`TransportErrorKind::custom`], when its time is up. It
+/// becomes [`RpcError::Timeout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no answer in time")]
+pub struct TimedOut;
+
+/// An [`Rpc`] made of one alloy provider.
+#[derive(Debug, Clone)]
+pub struct AlloyRpc {
+    name: String,
+    provider: RootProvider<Ethereum>,
+}
+
+/// The part of a block that is read; whatever else a chain puts into its blocks is of no concern.
+#[derive(Debug, Deserialize)]
+struct Block {
+    number: U64,
+    timestamp: U64,
+    hash: B256,
+}
+
+impl AlloyRpc {
+    /// An endpoint over `client`, called `name` in messages to people. The client's transport
+    /// limits the time and size of its answers, and reports [`TimedOut`].
+    #[must_use]
+    pub fn new(name: impl Into<String>, client: RpcClient) -> Self {
+        Self {
+            name: name.into(),
+            provider: RootProvider::new(client),
+        }
+    }
+
+    /// An endpoint at an `http` URL, whose requests end after `timeout`.
+    ///
+    /// # Errors
+    /// [`RpcError::Malformed`] if `url` is none.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn http(url: &str, timeout: chats_core::time::Duration) -> Result<Self, RpcError> {
+        use alloy_transport_http::{Http, reqwest};
+        let parsed: reqwest::Url = url
+            .parse()
+            .map_err(|error| RpcError::Malformed(format!("{url} is not a URL: {error}")))?;
+        let client = reqwest::Client::builder()
+            .timeout(timeout)
+            .build()
+            .map_err(|error| RpcError::Unreachable(error.to_string()))?;
+        let transport = Http::with_client(client, parsed);
+        Ok(Self::new(url, RpcClient::new(transport, false)))
+    }
+}
+
+impl Rpc for AlloyRpc {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn chain_id(&self) -> Result<u64, RpcError> {
+        self.provider.get_chain_id().await.map_err(read_error)
+    }
+
+    async fn block(&self, at: At) -> Result<Head, RpcError> {
+        let at = match at {
+            At::Latest => "latest".to_owned(),
+            At::Number(number) => format!("{number:#x}"),
+        };
+        let block: Option<Block> = self
+            .provider
+            .raw_request("eth_getBlockByNumber".into(), (&at, false))
+            .await
+            .map_err(read_error)?;
+        let unknown = || RpcError::Malformed(format!("it does not know block {at}"));
+        let Block {
+            number,
+            timestamp,
+            hash,
+        } = block.ok_or_else(unknown)?;
+        Ok(Head {
+            number: number.to(),
+            timestamp: Time::from_secs(timestamp.to()),
+            hash,
+        })
+    }
+
+    async fn call(&self, to: Address, data: &Bytes, at: At) -> Result<Bytes, RpcError> {
+        let at = match at {
+            At::Latest => BlockId::latest(),
+            At::Number(number) => BlockId::number(number),
+        };
+        // Older endpoints read `data`, newer ones `input`.
+        let request = TransactionRequest::default()
+            .to(to)
+            .input(TransactionInput::both(data.clone()));
+        self.provider
+            .call(request)
+            .block(at)
+            .await
+            .map_err(read_error)
+    }
+}
+
+fn read_error(error: TransportError) -> RpcError {
+    match error {
+        TransportError::ErrorResp(payload) => match payload.as_revert_data() {
+            Some(data) => RpcError::Reverted { data },
+            None => RpcError::Refused {
+                code: payload.code,
+                message: shorten(&payload.message),
+            },
+        },
+        TransportError::Transport(kind) => read_transport_error(&kind),
+        TransportError::NullResp => RpcError::Malformed("null".to_owned()),
+        TransportError::DeserError { err, .. } => RpcError::Malformed(shorten(&err.to_string())),
+        other => RpcError::Malformed(shorten(&other.to_string())),
+    }
+}
+
+fn read_transport_error(kind: &TransportErrorKind) -> RpcError {
+    let http = |error: &alloy_transport::HttpError| RpcError::Refused {
+        code: error.status.into(),
+        message: shorten(&error.body),
+    };
+    match kind {
+        TransportErrorKind::HttpError(error)
+        | TransportErrorKind::HttpErrorWithRetryAfter { error, .. } => http(error),
+        TransportErrorKind::Custom(error) if timed_out(error.as_ref()) => RpcError::Timeout,
+        other => RpcError::Unreachable(shorten(&other.to_string())),
+    }
+}
+
+fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(not(target_arch = "wasm32"))]
+    if let Some(error) = error.downcast_ref::<alloy_transport_http::reqwest::Error>() {
+        return error.is_timeout();
+    }
+    error.is::<TimedOut>()
+}
+
+/// An endpoint's words, without control characters and of bounded length.
+fn shorten(words: &str) -> String {
+    let mut chars = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = chars.by_ref().take(MAX_WORDS).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
