@@ -139,8 +139,21 @@ impl Statement {
     /// registry is named as a CAIP-10 resource.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self { wallet, device, registry, domain, wallet_chain, issued, expires, .. } = self;
-        let nonce: String = self.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        let Self {
+            wallet,
+            device,
+            registry,
+            domain,
+            wallet_chain,
+            issued,
+            expires,
+            ..
+        } = self;
+        let nonce: String = self
+            .nonce
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!(
             "{domain} wants you to sign in with your Ethereum account:\n{wallet}\n\n{PURPOSE}\n\n\
              URI: {}\nVersion: 1\nChain ID: {wallet_chain}\nNonce: {nonce}\n\
@@ -161,7 +174,12 @@ impl Statement {
     ) -> DeviceCertificate {
         let countersignature =
             secret.sign(&countersigned(&self, kind, wallet_signature.as_slice()));
-        DeviceCertificate { statement: self, kind, wallet_signature, countersignature }
+        DeviceCertificate {
+            statement: self,
+            kind,
+            wallet_signature,
+            countersignature,
+        }
     }
 }
 
@@ -200,9 +218,14 @@ impl DeviceCertificate {
             return Err(CertificateError::OtherRegistry(statement.registry));
         }
         if !is_host(&statement.domain) {
-            return Err(CertificateError::Domain(statement.domain.chars().take(80).collect()));
+            return Err(CertificateError::Domain(
+                statement.domain.chars().take(80).collect(),
+            ));
         }
-        let life = statement.expires.checked_sub(statement.issued).unwrap_or_default();
+        let life = statement
+            .expires
+            .checked_sub(statement.issued)
+            .unwrap_or_default();
         if life == 0 || life > MAX_LIFE.as_secs() {
             return Err(CertificateError::Life);
         }
@@ -261,7 +284,11 @@ impl DeviceCertificate {
 }
 
 fn countersigned(statement: &Statement, kind: SignatureKind, wallet_signature: &[u8]) -> Vec<u8> {
-    let fields = (statement, kind, minicbor::bytes::ByteVec::from(wallet_signature.to_vec()));
+    let fields = (
+        statement,
+        kind,
+        minicbor::bytes::ByteVec::from(wallet_signature.to_vec()),
+    );
     [COUNTERSIGN_CONTEXT, &wire::encode(&fields)].concat()
 }
 
@@ -277,7 +304,9 @@ fn rfc3339(seconds: u64) -> String {
 /// Whether `text` is a host with an optional port, in characters that cannot break the template.
 fn is_host(text: &str) -> bool {
     (1..=253).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-:[]_".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-:[]_".contains(&b))
 }
 
 #[cfg(test)]

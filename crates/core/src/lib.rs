@@ -15,7 +15,10 @@
 //!   per pair;
 //! * [`node`]: all of it behind `handle` and `poll`.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
 #![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
 
 pub mod access;
@@ -24,8 +27,13 @@ pub mod channel;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
 pub mod fixtures;
+pub mod hello;
 pub mod id;
 pub mod media;
+pub mod meeting;
 pub mod negotiation;
+pub mod node;
+mod peers;
+pub mod presence;
 pub mod time;
 pub mod wire;

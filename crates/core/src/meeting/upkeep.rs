@@ -1,0 +1,222 @@
+//! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
+//! who are gone.
+
+use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, is_polite};
+use crate::access::AccessBook;
+use crate::id::DeviceKey;
+use crate::media::{Link, LinkState, MediaCommand};
+use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
+use crate::peers::Peers;
+use crate::presence::EXPIRY;
+use crate::time::{Duration, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long the later one of a pair has to call before the other does.
+const CALL_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a connection may be in the making before it is made anew.
+const CONNECT_TIME: Duration = Duration::from_secs(12);
+/// How long the impolite side has to mend a connection before the polite one tries.
+const MEND_PATIENCE: Duration = Duration::from_secs(5);
+/// How long somebody without network and without audio is still shown.
+const GONE_AFTER: Duration = Duration::from_secs(5);
+
+impl Attendee {
+    fn hears(&self) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| call.state == LinkState::Connected)
+    }
+
+    /// When a connection that does not come about, or broke for good, is to be made anew.
+    fn remake_at(&self) -> Option<Time> {
+        let call = self.call.as_ref()?;
+        if call.broken {
+            return Some(call.since);
+        }
+        let pending = !call.ever_connected && call.state != LinkState::Connected;
+        pending.then(|| call.since + CONNECT_TIME)
+    }
+
+    fn state(&self) -> ParticipantState {
+        let given_up = self.restarts >= MAX_RESTARTS;
+        match &self.call {
+            Some(call) if call.state == LinkState::Connected => ParticipantState::Connected,
+            _ if given_up => ParticipantState::Failed,
+            Some(call) if call.ever_connected => ParticipantState::Reconnecting,
+            _ => ParticipantState::Connecting,
+        }
+    }
+}
+
+impl Meetings {
+    /// Does what is due at `now`. Returns why our own stay ended, if it had to.
+    pub(crate) fn tick(
+        &mut self,
+        now: Time,
+        peers: &Peers,
+        access: &AccessBook,
+        out: &mut Outbox,
+    ) -> Option<JoinRefusal> {
+        if self.seat.as_ref().is_some_and(|seat| seat.say_at <= now) {
+            self.say(false, now, peers, out);
+        }
+        self.let_go(now, peers, access, out);
+        let Some(seat) = self.seat.clone() else {
+            return None;
+        };
+        let seated = match self.seated(&seat, peers) {
+            Ok(seated) => seated,
+            Err(refusal) => {
+                self.leave(now, peers, out);
+                return Some(refusal);
+            }
+        };
+        for (device, other) in &mut self.others {
+            if seated.contains(device) {
+                keep_up(*device, other, &seat, &mut self.links, now, peers, out);
+            } else {
+                other.hang_up(out);
+            }
+        }
+        None
+    }
+
+    /// Forgets those who are gone, and those who lost their seat, whatever still connects us.
+    fn let_go(&mut self, now: Time, peers: &Peers, access: &AccessBook, out: &mut Outbox) {
+        let mut gone = Vec::new();
+        for (device, other) in &mut self.others {
+            let there = peers.is_ready(*device) || other.hears();
+            let lost = if there {
+                None
+            } else {
+                Some(other.lost.unwrap_or(now))
+            };
+            other.lost = lost;
+            let silent = !other.hears() && now.since(other.heard) >= EXPIRY;
+            let verdict = access.verdict(other.wallet, now);
+            let expelled = verdict.is_some_and(|verdict| !verdict.standing.role.admits());
+            if expelled || silent || lost.is_some_and(|lost| now.since(lost) >= GONE_AFTER) {
+                gone.push(*device);
+            }
+        }
+        for device in gone {
+            self.forget(device, out);
+        }
+    }
+
+    /// Who speaks in our meeting besides us: the first twelve by the time of joining, one device
+    /// for each wallet. An error if that leaves us out.
+    fn seated(&self, seat: &Seat, peers: &Peers) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
+        let own = peers.own();
+        let here = (
+            seat.joined,
+            own.secret.device(),
+            own.certificate.statement.wallet,
+        );
+        let others = self
+            .others
+            .iter()
+            .filter(|(_, o)| o.presence.meeting == seat.meeting);
+        let mut all: Vec<_> = others
+            .map(|(device, o)| (o.presence.joined, *device, o.wallet))
+            .collect();
+        all.push(here);
+        all.sort();
+        let mut wallets = BTreeSet::new();
+        all.retain(|(_, device, wallet)| wallets.insert(*wallet) || *device == here.1);
+        let first = all.iter().find(|(_, _, wallet)| *wallet == here.2);
+        if first.is_some_and(|(_, device, _)| *device != here.1) {
+            return Err(JoinRefusal::OtherDevice);
+        }
+        all.truncate(MAX_SPEAKERS);
+        let seated: BTreeSet<_> = all.into_iter().map(|(_, device, _)| device).collect();
+        if seated.contains(&here.1) {
+            Ok(seated)
+        } else {
+            Err(JoinRefusal::Full)
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn wake_at(&self, peers: &Peers) -> Option<Time> {
+        let say = self.seat.as_ref().map(|seat| seat.say_at);
+        let others = self.others.iter().flat_map(|(device, other)| {
+            let lost = other.lost.map(|lost| lost + GONE_AFTER);
+            let silent = (!other.hears()).then(|| other.heard + EXPIRY);
+            let due = (peers.is_ready(*device) && other.restarts < MAX_RESTARTS).then(|| {
+                let call = other
+                    .met
+                    .filter(|_| other.call.is_none())
+                    .map(|m| m + CALL_PATIENCE);
+                let restart = other.call.as_ref().and_then(|call| call.restart_at);
+                [call, restart, other.remake_at()]
+            });
+            [lost, silent].into_iter().chain(due.into_iter().flatten())
+        });
+        others.chain([say]).flatten().min()
+    }
+
+    /// Everyone who is in a meeting, for people to see.
+    pub(crate) fn participants(&self) -> BTreeMap<DeviceKey, Participant> {
+        let ours = self.seat.as_ref().map(|seat| &seat.meeting);
+        self.others
+            .iter()
+            .map(|(device, other)| {
+                let together = ours == Some(&other.presence.meeting);
+                let participant = Participant {
+                    wallet: other.wallet,
+                    meeting: other.presence.meeting.clone(),
+                    joined: other.presence.joined,
+                    muted: other.presence.muted,
+                    state: if together {
+                        other.state()
+                    } else {
+                        ParticipantState::Elsewhere
+                    },
+                    link: other.call.as_ref().map(|call| call.link),
+                };
+                (*device, participant)
+            })
+            .collect()
+    }
+}
+
+/// Calls, mends or makes anew the connection to one who speaks in our meeting.
+fn keep_up(
+    device: DeviceKey,
+    other: &mut Attendee,
+    seat: &Seat,
+    links: &mut u32,
+    now: Time,
+    peers: &Peers,
+    out: &mut Outbox,
+) {
+    let met = *other.met.get_or_insert(now);
+    if !peers.is_ready(device) {
+        return;
+    }
+    let polite = is_polite(peers, device);
+    if other.remake_at().is_some_and(|at| at <= now) && other.restarts < MAX_RESTARTS {
+        other.hang_up(out);
+        other.restarts += 1;
+    } else if let Some(call) = other.call.as_mut() {
+        let patience = if polite {
+            MEND_PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        if other.restarts < MAX_RESTARTS && call.restart_at.is_some_and(|at| at + patience <= now) {
+            other.restarts += 1;
+            call.restart_at = Some(now + MEND_PATIENCE);
+            out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
+        }
+        return;
+    }
+    let later = (seat.joined, peers.own().secret.device()) > (other.presence.joined, device);
+    let due = later || other.attempt > 0 || now.since(met) >= CALL_PATIENCE;
+    if due && other.restarts < MAX_RESTARTS {
+        other.attempt += 1;
+        *links += 1;
+        other.call = Some(Call::open(Link(*links), polite, now, out));
+    }
+}

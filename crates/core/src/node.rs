@@ -1,0 +1,482 @@
+//! One device in one community.
+//!
+//! The contract with whoever drives it: after every [`Node::handle`], drain [`Node::poll`] until
+//! it returns `None`, and call `handle(Input::Tick, ..)` when [`Node::wake_at`] has come.
+
+use crate::access::{AccessAnswer, AccessBook, Batch, Verdict};
+use crate::certificate::DeviceCertificate;
+use crate::channel::Channel;
+use crate::hello::Refusal;
+use crate::id::{Community, DeviceKey, DeviceSecret, MeetingName, Wallet};
+use crate::media::{Link, MediaCommand, MediaEvent};
+use crate::meeting::Meetings;
+use crate::peers::{Own, Peers};
+use crate::presence::Session;
+use crate::time::{Duration, Time};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How often the community's version is asked for, before jitter.
+const VERSION_PACE: Duration = Duration::from_secs(54);
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Time passed.
+    Tick,
+    /// These devices were at the meeting point when we came.
+    Present(Vec<DeviceKey>),
+    /// This one came later.
+    Arrived(DeviceKey),
+    /// This one went.
+    Left(DeviceKey),
+    /// The first connection to a device stands; the network vouches for its key.
+    Connected(DeviceKey),
+    /// The last connection to it is gone.
+    Disconnected(DeviceKey),
+    /// It could not be reached.
+    DialFailed(DeviceKey),
+    /// It sent a frame.
+    Received {
+        /// Who.
+        from: DeviceKey,
+        /// Where.
+        channel: Channel,
+        /// What, at most [`Channel::max_frame`] bytes.
+        frame: Vec<u8>,
+    },
+    /// The answer to [`Output::CheckAccess`], or `None` if the chain gave none.
+    Access {
+        /// The batch's number.
+        request: u32,
+        /// What the chain says.
+        answer: Option<AccessAnswer>,
+    },
+    /// The answer to [`Output::CheckVersion`].
+    Version(u64),
+    /// From the media layer.
+    Media(MediaEvent),
+    /// Go into a meeting.
+    Join {
+        /// Which.
+        meeting: MeetingName,
+        /// Random.
+        session: Session,
+        /// Whether to begin muted.
+        muted: bool,
+    },
+    /// Go out of it.
+    Leave,
+    /// Mute or unmute.
+    SetMuted(bool),
+    /// Try again to reach a participant that was given up on.
+    Retry(DeviceKey),
+}
+
+impl Input {
+    /// Whether it comes from other devices, or leads to them.
+    const fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Present(_)
+                | Self::Arrived(_)
+                | Self::Connected(_)
+                | Self::Received { .. }
+                | Self::Join { .. }
+        )
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to a device.
+    Dial(DeviceKey),
+    /// Send it what is queued for it, then close all connections to it.
+    Disconnect(DeviceKey),
+    /// Serve it all channels from now on.
+    Pass(DeviceKey),
+    /// Send it a frame.
+    Send {
+        /// To whom.
+        to: DeviceKey,
+        /// Where.
+        channel: Channel,
+        /// What.
+        frame: Vec<u8>,
+    },
+    /// Ask the chain about wallets.
+    CheckAccess(Batch),
+    /// Ask the chain for the community's version.
+    CheckVersion,
+    /// For the media layer.
+    Media(MediaCommand),
+    /// For people.
+    Event(Event),
+}
+
+/// What people want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// What the contract says of our own wallet, at first and whenever it changes.
+    Own(Verdict),
+    /// Our own certificate is over.
+    CertificateExpired,
+    /// A member is online, or what is known of it changed.
+    Online(DeviceKey, Member),
+    /// It is no longer.
+    Offline(DeviceKey),
+    /// We did not let a device pass.
+    Refused {
+        /// Which.
+        device: DeviceKey,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A device did not let us pass.
+    RefusedBy {
+        /// Which.
+        device: DeviceKey,
+        /// Why, in its words.
+        refusal: Refusal,
+    },
+    /// A frame of a device that passed was malformed, late, or claimed what it must not.
+    Ignored {
+        /// Whose.
+        device: DeviceKey,
+    },
+    /// We are in a meeting.
+    Joined {
+        /// Which.
+        meeting: MeetingName,
+        /// Since when.
+        joined: Time,
+    },
+    /// We cannot be in it.
+    NotJoined(JoinRefusal),
+    /// We are out of it.
+    Left,
+    /// Somebody is in a meeting, or what is known of them changed.
+    Participant(DeviceKey, Participant),
+    /// Somebody is in no meeting any more.
+    ParticipantGone(DeviceKey),
+}
+
+/// Why a meeting cannot be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinRefusal {
+    /// As many as can speak are there already.
+    Full,
+    /// Another device of the same wallet is there.
+    OtherDevice,
+}
+
+/// A member who is online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Whose device it is.
+    pub wallet: Wallet,
+    /// What the contract says of the wallet.
+    pub verdict: Verdict,
+}
+
+/// Somebody in a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Whose device it is.
+    pub wallet: Wallet,
+    /// Where.
+    pub meeting: MeetingName,
+    /// Since when, by their clock.
+    pub joined: Time,
+    /// Whether they muted themselves.
+    pub muted: bool,
+    /// Whether we hear each other.
+    pub state: ParticipantState,
+    /// The media connection to them, if any.
+    pub link: Option<Link>,
+}
+
+/// How well we hear each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParticipantState {
+    /// We are not in their meeting.
+    Elsewhere,
+    /// Not yet.
+    Connecting,
+    /// We do.
+    Connected,
+    /// We did, and are trying to again.
+    Reconnecting,
+    /// We gave up; [`Input::Retry`] tries again.
+    Failed,
+}
+
+/// Outputs in the order in which they came about.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox(VecDeque<Output>);
+
+impl Outbox {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.0.push_back(output);
+    }
+
+    pub(crate) fn send(&mut self, to: DeviceKey, channel: Channel, frame: Vec<u8>) {
+        self.push(Output::Send { to, channel, frame });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.push(Output::Event(event));
+    }
+}
+
+/// One device in one community, from signing in to signing out.
+#[derive(Debug)]
+pub struct Node {
+    access: AccessBook,
+    peers: Peers,
+    meetings: Meetings,
+    version_at: Time,
+    expired: bool,
+    shown: Shown,
+    out: Outbox,
+}
+
+/// What people were told last.
+#[derive(Debug, Default)]
+struct Shown {
+    own: Option<Verdict>,
+    members: BTreeMap<DeviceKey, Member>,
+    participants: BTreeMap<DeviceKey, Participant>,
+}
+
+impl Node {
+    /// A device whose wallet vouches for it by `certificate`. The first thing it does is to ask
+    /// the chain about its own wallet; it says nothing to anybody before it is let in.
+    #[must_use]
+    pub fn new(
+        community: Community,
+        secret: DeviceSecret,
+        certificate: DeviceCertificate,
+        now: Time,
+    ) -> Self {
+        let mut access = AccessBook::default();
+        access.want(certificate.statement.wallet);
+        let mut node = Self {
+            access,
+            peers: Peers::new(Own {
+                community,
+                secret,
+                certificate,
+            }),
+            meetings: Meetings::default(),
+            version_at: now,
+            expired: false,
+            shown: Shown::default(),
+            out: Outbox::default(),
+        };
+        node.handle(Input::Tick, now);
+        node
+    }
+
+    /// Takes what happened at `now`.
+    pub fn handle(&mut self, input: Input, now: Time) {
+        if !self.admitted(now) && input.is_of_others() {
+            if let Input::Connected(device) = input {
+                self.out.push(Output::Disconnect(device));
+            }
+            return;
+        }
+        let Self {
+            access,
+            peers,
+            meetings,
+            out,
+            ..
+        } = self;
+        match input {
+            Input::Tick => {}
+            Input::Present(devices) => peers.present(devices, now),
+            Input::Arrived(device) => peers.arrived(device, now),
+            Input::Left(device) => peers.left(device),
+            Input::Connected(device) => peers.connected(device, now, access.version(), out),
+            Input::Disconnected(device) => peers.disconnected(device, now),
+            Input::DialFailed(device) => peers.dial_failed(device, now),
+            Input::Received {
+                from,
+                channel,
+                frame,
+            } => self.received(from, channel, &frame, now),
+            Input::Access { request, answer } => {
+                if !access.answer(request, answer, now).is_empty() {
+                    peers.judge_all(now, access, out);
+                }
+            }
+            Input::Version(version) => {
+                access.hear_version(version);
+            }
+            Input::Media(event) => meetings.media(event, now, out),
+            Input::Join {
+                meeting,
+                session,
+                muted,
+            } => match meetings.join(meeting.clone(), session, muted, now, peers, out) {
+                Ok(()) => out.event(Event::Joined {
+                    meeting,
+                    joined: now,
+                }),
+                Err(refusal) => out.event(Event::NotJoined(refusal)),
+            },
+            Input::Leave => {
+                meetings.leave(now, peers, out);
+                out.event(Event::Left);
+            }
+            Input::SetMuted(muted) => meetings.set_muted(muted, now, peers, out),
+            Input::Retry(device) => meetings.retry(device),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.0.pop_front()
+    }
+
+    /// When to tick again, at the latest. May lie in the past.
+    #[must_use]
+    pub fn wake_at(&self) -> Time {
+        let own = Time::from_secs(self.peers.own().certificate.statement.expires);
+        let due = [
+            self.access.wake_at(),
+            self.peers.wake_at(),
+            self.meetings.wake_at(&self.peers),
+            (!self.expired).then_some(own),
+        ];
+        due.into_iter().flatten().fold(self.version_at, Time::min)
+    }
+
+    /// Whether the contract lets our own wallet in.
+    fn admitted(&self, now: Time) -> bool {
+        let own = self
+            .access
+            .verdict(self.peers.own().certificate.statement.wallet, now);
+        own.is_some_and(|verdict| verdict.standing.role.admits())
+    }
+
+    fn received(&mut self, from: DeviceKey, channel: Channel, frame: &[u8], now: Time) {
+        let Self {
+            access,
+            peers,
+            meetings,
+            out,
+            ..
+        } = self;
+        let before = peers.is_ready(from);
+        match channel {
+            Channel::Hello => peers.received(from, frame, now, access, out),
+            Channel::Meeting if before => {
+                if !meetings.received(from, frame, now, peers, out) {
+                    out.event(Event::Ignored { device: from });
+                }
+            }
+            Channel::Meeting => {}
+        }
+        if !before && peers.is_ready(from) {
+            meetings.introduce(from, now, peers, out);
+        }
+    }
+
+    /// Does what follows from the state as it is now, whatever led to it.
+    fn settle(&mut self, now: Time) {
+        let Self {
+            access,
+            peers,
+            meetings,
+            out,
+            ..
+        } = self;
+        if now >= self.version_at {
+            // Each device has a rhythm of its own, so that they do not all ask at once.
+            let jitter = peers
+                .own()
+                .secret
+                .device()
+                .0
+                .first()
+                .copied()
+                .unwrap_or_default();
+            self.version_at = now + VERSION_PACE + Duration::from_millis(u64::from(jitter) * 47);
+            out.push(Output::CheckVersion);
+        }
+        if !self.expired && peers.own().certificate.expired(now) {
+            self.expired = true;
+            out.event(Event::CertificateExpired);
+        }
+        let wallet = peers.own().certificate.statement.wallet;
+        match access.verdict(wallet, now) {
+            Some(verdict) if verdict.standing.role.admits() => peers.tick(now, access, out),
+            Some(_) => {
+                meetings.leave(now, peers, out);
+                peers.clear(out);
+            }
+            // Asked at the start, and again when a refusal has stood for its time.
+            None => {
+                access.want(wallet);
+            }
+        }
+        if let Some(refusal) = meetings.tick(now, peers, access, out) {
+            out.event(Event::Left);
+            out.event(Event::NotJoined(refusal));
+        }
+        if let Some(batch) = access.next_batch(now) {
+            out.push(Output::CheckAccess(batch));
+        }
+        self.show(now);
+    }
+
+    /// Tells people what changed since they were told last.
+    fn show(&mut self, now: Time) {
+        let Self {
+            access,
+            peers,
+            meetings,
+            out,
+            shown,
+            ..
+        } = self;
+        let own = access.verdict(peers.own().certificate.statement.wallet, now);
+        if own.is_some() && own != shown.own {
+            shown.own = own;
+            own.into_iter()
+                .for_each(|verdict| out.event(Event::Own(verdict)));
+        }
+        let members = peers.members(access, now);
+        difference(&shown.members, &members, out, Event::Online, Event::Offline);
+        shown.members = members;
+        let participants = meetings.participants();
+        difference(
+            &shown.participants,
+            &participants,
+            out,
+            Event::Participant,
+            Event::ParticipantGone,
+        );
+        shown.participants = participants;
+    }
+}
+
+fn difference<T: PartialEq + Clone>(
+    before: &BTreeMap<DeviceKey, T>,
+    after: &BTreeMap<DeviceKey, T>,
+    out: &mut Outbox,
+    changed: fn(DeviceKey, T) -> Event,
+    gone: fn(DeviceKey) -> Event,
+) {
+    for device in before.keys().filter(|device| !after.contains_key(*device)) {
+        out.event(gone(*device));
+    }
+    for (device, value) in after {
+        if before.get(device) != Some(value) {
+            out.event(changed(*device, value.clone()));
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! Other devices of the community: finding, dialling, and letting them pass.
+
+use crate::access::AccessBook;
+use crate::certificate::DeviceCertificate;
+use crate::channel::Channel;
+use crate::hello::{Hello, HelloMessage, Refusal};
+use crate::id::{Community, DeviceKey, DeviceSecret, Wallet};
+use crate::node::{Event, Member, Outbox, Output};
+use crate::time::{Duration, Time};
+use crate::wire;
+use std::collections::BTreeMap;
+
+/// The most devices kept in mind.
+const MAX_PEERS: usize = 256;
+/// The most devices connected that have not passed.
+const MAX_STRANGERS: usize = 32;
+/// The most devices dialled at once.
+const MAX_DIALS: usize = 4;
+/// How long a device may take to pass.
+const HELLO_TIME: Duration = Duration::from_secs(10);
+/// After how many failures in a row a device is dialled no more until a relay names it again.
+const MAX_FAILURES: u32 = 8;
+
+/// Who this device is.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) community: Community,
+    pub(crate) secret: DeviceSecret,
+    pub(crate) certificate: DeviceCertificate,
+}
+
+#[derive(Debug, Default)]
+struct Peer {
+    /// A relay says that it is there.
+    listed: bool,
+    /// It passed before, so it may be dialled without being listed as present at our arrival.
+    known: bool,
+    /// When to dial it.
+    dial_at: Option<Time>,
+    dialling: bool,
+    failures: u32,
+    session: Option<Connection>,
+}
+
+/// A device that is connected.
+#[derive(Debug)]
+struct Connection {
+    since: Time,
+    /// We said hello.
+    greeted: bool,
+    /// It said hello, with a certificate that holds as far as can be told without the chain.
+    theirs: Option<Box<Hello>>,
+    /// How far its clock is ahead of ours, in milliseconds.
+    ahead: i64,
+    /// We let it pass.
+    passed: bool,
+    /// It let us pass.
+    welcomed: bool,
+}
+
+impl Connection {
+    const fn ready(&self) -> bool {
+        self.passed && self.welcomed
+    }
+}
+
+/// All devices that this one knows of.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    own: Own,
+    peers: BTreeMap<DeviceKey, Peer>,
+}
+
+impl Peers {
+    pub(crate) const fn new(own: Own) -> Self {
+        Self {
+            own,
+            peers: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) const fn own(&self) -> &Own {
+        &self.own
+    }
+
+    /// Whether both sides let each other pass.
+    pub(crate) fn is_ready(&self, device: DeviceKey) -> bool {
+        self.connection(device).is_some_and(Connection::ready)
+    }
+
+    /// The devices that may be spoken to.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = DeviceKey> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.session.as_ref().is_some_and(Connection::ready))
+            .map(|(device, _)| *device)
+    }
+
+    /// The wallet of a device that passed.
+    pub(crate) fn wallet(&self, device: DeviceKey) -> Option<Wallet> {
+        let connection = self
+            .connection(device)
+            .filter(|connection| connection.passed)?;
+        connection
+            .theirs
+            .as_ref()
+            .map(|hello| hello.certificate.statement.wallet)
+    }
+
+    /// What the clock of a device shows at `now`.
+    pub(crate) fn clock(&self, device: DeviceKey, now: Time) -> Time {
+        let ahead = self
+            .connection(device)
+            .map_or(0, |connection| connection.ahead);
+        Time(now.0.saturating_add_signed(ahead))
+    }
+
+    /// Those who are online, for people to see.
+    pub(crate) fn members(&self, access: &AccessBook, now: Time) -> BTreeMap<DeviceKey, Member> {
+        self.ready()
+            .filter_map(|device| {
+                let wallet = self.wallet(device)?;
+                let verdict = access.verdict(wallet, now)?;
+                Some((device, Member { wallet, verdict }))
+            })
+            .collect()
+    }
+
+    fn connection(&self, device: DeviceKey) -> Option<&Connection> {
+        self.peers
+            .get(&device)
+            .and_then(|peer| peer.session.as_ref())
+    }
+
+    fn entry(&mut self, device: DeviceKey) -> Option<&mut Peer> {
+        if device == self.own.secret.device() {
+            return None;
+        }
+        if !self.peers.contains_key(&device) && self.peers.len() >= MAX_PEERS {
+            let idle = |peer: &Peer| peer.session.is_none() && !peer.dialling && !peer.listed;
+            let victim = self
+                .peers
+                .iter()
+                .find(|(_, peer)| idle(peer))
+                .map(|(device, _)| *device);
+            self.peers.remove(&victim?);
+        }
+        Some(self.peers.entry(device).or_default())
+    }
+
+    /// These were at the meeting point before us: it is for us to dial them.
+    pub(crate) fn present(&mut self, devices: Vec<DeviceKey>, now: Time) {
+        for device in devices {
+            if let Some(peer) = self.entry(device) {
+                peer.listed = true;
+                peer.failures = 0;
+                peer.dial_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// This one came after us: it dials. A member of old is dialled all the same if it does not.
+    pub(crate) fn arrived(&mut self, device: DeviceKey, now: Time) {
+        if let Some(peer) = self.entry(device) {
+            peer.listed = true;
+            peer.failures = 0;
+            if peer.known {
+                peer.dial_at = Some(now + Duration::from_secs(5));
+            }
+        }
+    }
+
+    /// This one left the meeting point.
+    pub(crate) fn left(&mut self, device: DeviceKey) {
+        if let Some(peer) = self.peers.get_mut(&device) {
+            peer.listed = false;
+            peer.dial_at = None;
+        }
+    }
+
+    pub(crate) fn connected(
+        &mut self,
+        device: DeviceKey,
+        now: Time,
+        version: u64,
+        out: &mut Outbox,
+    ) {
+        let strangers = self
+            .peers
+            .values()
+            .filter(|peer| peer.session.as_ref().is_some_and(|session| !session.passed))
+            .count();
+        let Some(peer) = self.entry(device) else {
+            return out.push(Output::Disconnect(device));
+        };
+        let dialled = std::mem::take(&mut peer.dialling);
+        if strangers >= MAX_STRANGERS && !dialled {
+            return out.push(Output::Disconnect(device));
+        }
+        peer.dial_at = None;
+        peer.session = Some(Connection {
+            since: now,
+            greeted: false,
+            theirs: None,
+            ahead: 0,
+            passed: false,
+            welcomed: false,
+        });
+        if dialled {
+            self.greet(device, now, version, out);
+        }
+    }
+
+    /// The last connection to it is gone.
+    pub(crate) fn disconnected(&mut self, device: DeviceKey, now: Time) {
+        let first = device > self.own.secret.device();
+        let Some(peer) = self.peers.get_mut(&device) else {
+            return;
+        };
+        let Some(session) = peer.session.take() else {
+            return;
+        };
+        if !session.ready() {
+            peer.failures += 1;
+        }
+        if peer.listed && peer.known && peer.failures < MAX_FAILURES {
+            // Both lost it at once; one of the two tries first, so that they do not cross.
+            let patience = Duration::from_secs(if first { 1 } else { 4 });
+            peer.dial_at = Some(now + patience + backoff(peer.failures));
+        } else if !peer.listed {
+            self.peers.remove(&device);
+        }
+    }
+
+    pub(crate) fn dial_failed(&mut self, device: DeviceKey, now: Time) {
+        let Some(peer) = self.peers.get_mut(&device) else {
+            return;
+        };
+        if !std::mem::take(&mut peer.dialling) || peer.session.is_some() {
+            return;
+        }
+        peer.failures += 1;
+        peer.dial_at =
+            (peer.listed && peer.failures < MAX_FAILURES).then(|| now + backoff(peer.failures));
+    }
+
+    /// We are no longer let in ourselves: lets go of everyone.
+    pub(crate) fn clear(&mut self, out: &mut Outbox) {
+        for (device, peer) in std::mem::take(&mut self.peers) {
+            if peer.session.is_some() {
+                out.push(Output::Disconnect(device));
+            }
+        }
+    }
+
+    /// Takes a frame of the hello channel.
+    pub(crate) fn received(
+        &mut self,
+        device: DeviceKey,
+        frame: &[u8],
+        now: Time,
+        access: &mut AccessBook,
+        out: &mut Outbox,
+    ) {
+        let own = (self.own.community, access.version());
+        let Some(connection) = self
+            .peers
+            .get_mut(&device)
+            .and_then(|peer| peer.session.as_mut())
+        else {
+            return;
+        };
+        match wire::decode::<HelloMessage>("hello", frame) {
+            Ok(HelloMessage::Hello(hello)) if connection.theirs.is_none() => {
+                let (community, _) = own;
+                let certificate = &hello.certificate;
+                if certificate.statement.registry == community.registry
+                    && hello.community != community.id
+                {
+                    return self.refuse(device, Refusal::OtherCommunity, out);
+                }
+                if certificate.check(device, community.registry, now).is_err() {
+                    return self.refuse(device, Refusal::Certificate, out);
+                }
+                connection.ahead = ahead(hello.time, now);
+                connection.theirs = Some(hello);
+                self.judge(device, now, access, out);
+            }
+            Ok(HelloMessage::Welcome) if connection.greeted => connection.welcomed = true,
+            Ok(HelloMessage::Refused(refusal)) => {
+                out.push(Output::Event(Event::RefusedBy { device, refusal }));
+                self.drop_connection(device, out);
+            }
+            Ok(HelloMessage::Hello(_) | HelloMessage::Welcome) | Err(_) => {
+                self.refuse(device, Refusal::Malformed, out);
+            }
+        }
+    }
+
+    /// Lets a device pass, or not, by what is known of its wallet now.
+    fn judge(&mut self, device: DeviceKey, now: Time, access: &mut AccessBook, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(&device) else {
+            return;
+        };
+        let Some(connection) = peer.session.as_mut() else {
+            return;
+        };
+        let Some(hello) = connection.theirs.as_deref() else {
+            return;
+        };
+        let certificate = &hello.certificate;
+        let Some(verdict) = access.verdict(certificate.statement.wallet, now) else {
+            access.want(certificate.statement.wallet);
+            return;
+        };
+        if !verdict.standing.role.admits() {
+            return self.refuse(device, Refusal::NotAMember, out);
+        }
+        if certificate.expired(now)
+            || certificate
+                .check_cutoff(verdict.standing.device_cutoff)
+                .is_err()
+        {
+            return self.refuse(device, Refusal::Certificate, out);
+        }
+        if connection.passed {
+            return;
+        }
+        if certificate.check_wallet().is_err() {
+            return self.refuse(device, Refusal::Certificate, out);
+        }
+        connection.passed = true;
+        peer.known = true;
+        peer.failures = 0;
+        if hello.version > access.version() {
+            out.push(Output::CheckVersion);
+        }
+        out.push(Output::Pass(device));
+        send(device, &HelloMessage::Welcome, out);
+        self.greet(device, now, access.version(), out);
+    }
+
+    /// Says why and lets go of it.
+    fn refuse(&mut self, device: DeviceKey, refusal: Refusal, out: &mut Outbox) {
+        send(device, &HelloMessage::Refused(refusal), out);
+        out.push(Output::Event(Event::Refused { device, refusal }));
+        self.drop_connection(device, out);
+    }
+
+    fn drop_connection(&mut self, device: DeviceKey, out: &mut Outbox) {
+        if let Some(peer) = self.peers.get_mut(&device) {
+            peer.session = None;
+            // Whatever it was, it will not be different in a second.
+            peer.failures = peer.failures.max(5);
+        }
+        out.push(Output::Disconnect(device));
+    }
+
+    fn greet(&mut self, device: DeviceKey, now: Time, version: u64, out: &mut Outbox) {
+        let Some(connection) = self
+            .peers
+            .get_mut(&device)
+            .and_then(|peer| peer.session.as_mut())
+        else {
+            return;
+        };
+        if !std::mem::replace(&mut connection.greeted, true) {
+            let hello = Hello {
+                certificate: self.own.certificate.clone(),
+                community: self.own.community.id,
+                version,
+                time: now,
+            };
+            send(device, &HelloMessage::Hello(Box::new(hello)), out);
+        }
+    }
+
+    /// The chain gave new verdicts: those who waited may pass, those who lost their seat go.
+    pub(crate) fn judge_all(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
+        let devices: Vec<_> = self.peers.keys().copied().collect();
+        for device in devices {
+            self.judge(device, now, access, out);
+        }
+    }
+
+    /// Dials whom it is time to dial, and gives up on those who take too long to pass.
+    pub(crate) fn tick(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
+        let mut dialling = self.peers.values().filter(|peer| peer.dialling).count();
+        for (device, peer) in &mut self.peers {
+            if dialling < MAX_DIALS && peer.dial_at.is_some_and(|at| at <= now) {
+                peer.dial_at = None;
+                if peer.session.is_none() && !peer.dialling {
+                    peer.dialling = true;
+                    dialling += 1;
+                    out.push(Output::Dial(*device));
+                }
+            }
+        }
+        let slow = |connection: &Connection| {
+            !connection.ready() && now.since(connection.since) >= HELLO_TIME
+        };
+        let late = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.session.as_ref().is_some_and(slow));
+        let late: Vec<_> = late.map(|(device, _)| *device).collect();
+        for device in late {
+            self.refuse(device, Refusal::Undecided, out);
+        }
+        let expired = |connection: &Connection| {
+            connection
+                .theirs
+                .as_ref()
+                .is_some_and(|hello| hello.certificate.expired(now))
+        };
+        if self
+            .peers
+            .values()
+            .any(|peer| peer.session.as_ref().is_some_and(expired))
+        {
+            self.judge_all(now, access, out);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn wake_at(&self) -> Option<Time> {
+        let dialling = self.peers.values().filter(|peer| peer.dialling).count();
+        let dial = |peer: &Peer| peer.dial_at.filter(|_| dialling < MAX_DIALS);
+        let hello = |peer: &Peer| {
+            let connection = peer.session.as_ref()?;
+            if !connection.ready() {
+                return Some(connection.since + HELLO_TIME);
+            }
+            let expires = connection.theirs.as_ref()?.certificate.statement.expires;
+            Some(Time::from_secs(expires))
+        };
+        self.peers
+            .values()
+            .flat_map(|peer| [dial(peer), hello(peer)])
+            .flatten()
+            .min()
+    }
+}
+
+/// How far `theirs` is ahead of `ours`, at most a day either way.
+fn ahead(theirs: Time, ours: Time) -> i64 {
+    let difference = i128::from(theirs.0) - i128::from(ours.0);
+    i64::try_from(difference.clamp(-86_400_000, 86_400_000)).unwrap_or_default()
+}
+
+fn backoff(failures: u32) -> Duration {
+    let seconds = if failures == 0 {
+        0
+    } else {
+        1 << failures.min(5)
+    };
+    Duration::from_secs(seconds)
+}
+
+fn send(device: DeviceKey, message: &HelloMessage, out: &mut Outbox) {
+    out.send(device, Channel::Hello, wire::encode(message));
+}
