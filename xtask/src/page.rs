@@ -1,6 +1,7 @@
 //! Building the page into `dist/`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -66,13 +67,20 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         profile.name()
     );
     let _ = fs::remove_file(&stamp);
+    // trunk calls cargo without network.
+    process::run(
+        "fetching crates",
+        tools::cargo()?.args(["fetch", "--quiet", "--locked"]),
+    )?;
     let mut trunk = tools::command("trunk")?;
     let bin = root.join("e2e/node_modules/.bin");
+    let first = [cargo_for_trunk()?, cache::tools()?.join("bin"), bin];
     trunk
-        .env("PATH", tools::path(&[cache::tools()?.join("bin"), bin])?)
+        .env("PATH", tools::path(&first)?)
         .env("CARGO_TARGET_DIR", cache::target()?)
         // trunk takes the variable's value for that of its option, which knows only true and false.
         .env_remove("NO_COLOR")
+        .env_remove("RUST_BACKTRACE")
         .args(["--log", "warn", "build"]);
     if matches!(profile, Profile::Release) {
         trunk.arg("--release");
@@ -84,6 +92,30 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     fs::create_dir_all(&stamps)?;
     fs::write(&stamp, fresh(&inputs, &dist)?)?;
     Ok(dist)
+}
+
+/// A folder with a `cargo` that builds the page's package alone. trunk runs `cargo build` in the
+/// repository and names no package, which means the default members: the native programs, whose
+/// features do not build for a browser.
+fn cargo_for_trunk() -> Result<PathBuf> {
+    let folder = cache::target()?.join("page-cargo");
+    let script = folder.join("cargo");
+    let cargo = std::env::var("CARGO").context("xtask must be started by cargo")?;
+    let content = format!(
+        "#!/bin/sh\ncase \"$1\" in\n\
+         build) exec '{cargo}' \"$@\" --package community-chats ;;\n\
+         *) exec '{cargo}' \"$@\" ;;\nesac\n"
+    );
+    if fs::read_to_string(&script).is_ok_and(|old| old == content) {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&folder)?;
+    // Another clone may run the old one just now: it is replaced whole, never written over.
+    let new = folder.join(format!("cargo.{}", std::process::id()));
+    fs::write(&new, content)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    fs::rename(&new, &script)?;
+    Ok(folder)
 }
 
 /// What the stamp holds when `dist` is what these inputs give.
