@@ -132,10 +132,7 @@ impl AccessBook {
 
     /// Puts a wallet on the list of those to ask about. Returns whether it is on it now.
     pub fn want(&mut self, wallet: Wallet) -> bool {
-        let asked = self
-            .in_flight
-            .as_ref()
-            .is_some_and(|batch| batch.wallets.contains(&wallet));
+        let asked = self.in_flight.as_ref().is_some_and(|batch| batch.wallets.contains(&wallet));
         if asked || self.wanted.contains(&wallet) {
             return true;
         }
@@ -165,9 +162,7 @@ impl AccessBook {
 
     /// The next call to make at `now`: one at a time, at most one a second.
     pub fn next_batch(&mut self, now: Time) -> Option<Batch> {
-        let paced = self
-            .last_asked
-            .is_none_or(|last| now.since(last) >= self.pace());
+        let paced = self.last_asked.is_none_or(|last| now.since(last) >= self.pace());
         if self.in_flight.is_some() || self.wanted.is_empty() || !paced {
             return None;
         }
@@ -177,10 +172,7 @@ impl AccessBook {
         }
         self.next_request = self.next_request.wrapping_add(1);
         self.last_asked = Some(now);
-        let batch = Batch {
-            request: self.next_request,
-            wallets,
-        };
+        let batch = Batch { request: self.next_request, wallets };
         self.in_flight = Some(batch.clone());
         Some(batch)
     }
@@ -189,10 +181,7 @@ impl AccessBook {
     #[must_use]
     pub fn wake_at(&self) -> Option<Time> {
         let waiting = !self.wanted.is_empty() && self.in_flight.is_none();
-        waiting.then(|| {
-            self.last_asked
-                .map_or(Time::default(), |last| last + self.pace())
-        })
+        waiting.then(|| self.last_asked.map_or(Time::default(), |last| last + self.pace()))
     }
 
     fn pace(&self) -> Duration {
@@ -212,34 +201,18 @@ impl AccessBook {
             return Vec::new();
         };
         self.failures = 0;
-        let AccessAnswer {
-            standings,
-            block,
-            sources,
-        } = answer;
+        let AccessAnswer { standings, block, sources } = answer;
         for (wallet, standing) in batch.wallets.iter().zip(standings) {
             if self.verdicts.len() >= Self::MAX_WALLETS && !self.verdicts.contains_key(wallet) {
                 self.forget_oldest();
             }
-            self.verdicts.insert(
-                *wallet,
-                Verdict {
-                    standing,
-                    block,
-                    sources,
-                    at: now,
-                },
-            );
+            self.verdicts.insert(*wallet, Verdict { standing, block, sources, at: now });
         }
         batch.wallets
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self
-            .verdicts
-            .iter()
-            .min_by_key(|(_, verdict)| verdict.at)
-            .map(|(w, _)| *w);
+        let oldest = self.verdicts.iter().min_by_key(|(_, verdict)| verdict.at).map(|(w, _)| *w);
         if let Some(wallet) = oldest {
             self.verdicts.remove(&wallet);
         }
@@ -254,15 +227,8 @@ mod tests {
     const BOB: Wallet = Wallet([2; 20]);
 
     fn answer(roles: &[Role]) -> Option<AccessAnswer> {
-        let standing = |role: &Role| Standing {
-            role: *role,
-            device_cutoff: Time::default(),
-        };
-        Some(AccessAnswer {
-            standings: roles.iter().map(standing).collect(),
-            block: 9,
-            sources: 2,
-        })
+        let standing = |role: &Role| Standing { role: *role, device_cutoff: Time::default() };
+        Some(AccessAnswer { standings: roles.iter().map(standing).collect(), block: 9, sources: 2 })
     }
 
     fn book_with(wallet: Wallet, role: Role, now: Time) -> AccessBook {
@@ -277,30 +243,16 @@ mod tests {
     fn a_refusal_stands_for_a_minute_and_a_seat_until_the_version_rises() {
         let now = Time::from_secs(1000);
         let refused = book_with(ALICE, Role::None, now);
-        assert!(
-            refused
-                .verdict(ALICE, now + Duration::from_secs(59))
-                .is_some()
-        );
-        assert!(
-            refused
-                .verdict(ALICE, now + Duration::from_secs(60))
-                .is_none()
-        );
+        assert!(refused.verdict(ALICE, now + Duration::from_secs(59)).is_some());
+        assert!(refused.verdict(ALICE, now + Duration::from_secs(60)).is_none());
         let mut seated = book_with(ALICE, Role::Member, now);
         let later = now + Duration::from_secs(3600);
         assert!(seated.verdict(ALICE, later).is_some());
         assert_eq!(seated.next_batch(later), None);
         assert!(seated.hear_version(5));
         assert!(!seated.hear_version(5));
-        assert_eq!(
-            seated.next_batch(later).map(|b| b.wallets),
-            Some(vec![ALICE])
-        );
-        assert!(
-            seated.verdict(ALICE, later).is_some(),
-            "the old verdict stands until the answer"
-        );
+        assert_eq!(seated.next_batch(later).map(|b| b.wallets), Some(vec![ALICE]));
+        assert!(seated.verdict(ALICE, later).is_some(), "the old verdict stands until the answer");
     }
 
     #[test]
@@ -312,11 +264,7 @@ mod tests {
         let batch = book.next_batch(now).unwrap();
         assert_eq!(batch.wallets, [ALICE, BOB]);
         book.want(Wallet([3; 20]));
-        assert_eq!(
-            book.next_batch(now + Duration::from_secs(5)),
-            None,
-            "one call at a time"
-        );
+        assert_eq!(book.next_batch(now + Duration::from_secs(5)), None, "one call at a time");
         book.answer(batch.request, answer(&[Role::Member, Role::None]), now);
         assert_eq!(book.next_batch(now + Duration::from_millis(999)), None);
         assert!(book.next_batch(book.wake_at().unwrap()).is_some());
@@ -329,35 +277,19 @@ mod tests {
         book.want(ALICE);
         let first = book.next_batch(now).unwrap();
         assert!(book.answer(first.request, None, now).is_empty());
-        assert_eq!(
-            book.next_batch(now + AccessBook::PACE),
-            None,
-            "slower after a failure"
-        );
+        assert_eq!(book.next_batch(now + AccessBook::PACE), None, "slower after a failure");
         let second = book.next_batch(now + AccessBook::PACE * 2).unwrap();
-        assert!(
-            book.answer(first.request, answer(&[Role::Owner]), now)
-                .is_empty(),
-            "too late"
-        );
-        assert!(
-            book.answer(second.request, answer(&[Role::Owner, Role::Owner]), now)
-                .is_empty()
-        );
+        assert!(book.answer(first.request, answer(&[Role::Owner]), now).is_empty(), "too late");
+        assert!(book.answer(second.request, answer(&[Role::Owner, Role::Owner]), now).is_empty());
         assert_eq!(book.verdict(ALICE, now), None);
     }
 
     #[test]
     fn only_the_contracts_numbers_are_roles() {
-        let known: Vec<u8> = (0..=255)
-            .filter(|n| Role::from_contract(*n).is_some())
-            .collect();
+        let known: Vec<u8> = (0..=255).filter(|n| Role::from_contract(*n).is_some()).collect();
         assert_eq!(known, [0, 1, 2, 3, 255]);
         for number in known {
-            assert_eq!(
-                Role::from_contract(number).map(Role::to_contract),
-                Some(number)
-            );
+            assert_eq!(Role::from_contract(number).map(Role::to_contract), Some(number));
         }
     }
 }

@@ -139,21 +139,8 @@ impl Statement {
     /// registry is named as a CAIP-10 resource.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self {
-            wallet,
-            device,
-            registry,
-            domain,
-            wallet_chain,
-            issued,
-            expires,
-            ..
-        } = self;
-        let nonce: String = self
-            .nonce
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let Self { wallet, device, registry, domain, wallet_chain, issued, expires, .. } = self;
+        let nonce: String = self.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
         format!(
             "{domain} wants you to sign in with your Ethereum account:\n{wallet}\n\n{PURPOSE}\n\n\
              URI: {}\nVersion: 1\nChain ID: {wallet_chain}\nNonce: {nonce}\n\
@@ -174,12 +161,7 @@ impl Statement {
     ) -> DeviceCertificate {
         let countersignature =
             secret.sign(&countersigned(&self, kind, wallet_signature.as_slice()));
-        DeviceCertificate {
-            statement: self,
-            kind,
-            wallet_signature,
-            countersignature,
-        }
+        DeviceCertificate { statement: self, kind, wallet_signature, countersignature }
     }
 }
 
@@ -218,14 +200,9 @@ impl DeviceCertificate {
             return Err(CertificateError::OtherRegistry(statement.registry));
         }
         if !is_host(&statement.domain) {
-            return Err(CertificateError::Domain(
-                statement.domain.chars().take(80).collect(),
-            ));
+            return Err(CertificateError::Domain(statement.domain.chars().take(80).collect()));
         }
-        let life = statement
-            .expires
-            .checked_sub(statement.issued)
-            .unwrap_or_default();
+        let life = statement.expires.saturating_sub(statement.issued);
         if life == 0 || life > MAX_LIFE.as_secs() {
             return Err(CertificateError::Life);
         }
@@ -284,11 +261,7 @@ impl DeviceCertificate {
 }
 
 fn countersigned(statement: &Statement, kind: SignatureKind, wallet_signature: &[u8]) -> Vec<u8> {
-    let fields = (
-        statement,
-        kind,
-        minicbor::bytes::ByteVec::from(wallet_signature.to_vec()),
-    );
+    let fields = (statement, kind, minicbor::bytes::ByteVec::from(wallet_signature.to_vec()));
     [COUNTERSIGN_CONTEXT, &wire::encode(&fields)].concat()
 }
 

@@ -9,15 +9,9 @@ use k256::ecdsa::SigningKey;
 /// The first moment of 2026, UTC.
 pub const NOW: Time = Time::from_secs(1_767_225_600);
 /// A registry that exists nowhere.
-pub const REGISTRY: Registry = Registry {
-    chain: 31337,
-    contract: Wallet([0xc0; 20]),
-};
+pub const REGISTRY: Registry = Registry { chain: 31337, contract: Wallet([0xc0; 20]) };
 /// Its first community.
-pub const COMMUNITY: Community = Community {
-    registry: REGISTRY,
-    id: 1,
-};
+pub const COMMUNITY: Community = Community { registry: REGISTRY, id: 1 };
 
 /// An ordinary account with a key that everyone knows.
 #[derive(Debug)]
@@ -48,13 +42,9 @@ impl TestWallet {
     #[must_use]
     pub fn sign(&self, text: &str) -> Vec<u8> {
         let hash = eip191_hash_message(text);
-        let (signature, parity) = self
-            .0
-            .sign_prehash_recoverable(hash.as_slice())
-            .expect("a hash can be signed");
-        Signature::from_signature_and_parity(signature, parity.is_y_odd())
-            .as_bytes()
-            .to_vec()
+        let (signature, parity) =
+            self.0.sign_prehash_recoverable(hash.as_slice()).expect("a hash can be signed");
+        Signature::from_signature_and_parity(signature, parity.is_y_odd()).as_bytes().to_vec()
     }
 }
 

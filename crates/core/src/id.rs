@@ -27,10 +27,7 @@ impl DeviceKey {
     /// The device behind the bytes of a `PeerId`, or `None` if that is not an Ed25519 identity.
     #[must_use]
     pub fn from_peer_id_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes
-            .strip_prefix(PEER_ID_PREFIX.as_slice())
-            .and_then(|key| key.try_into().ok())
-            .map(Self)
+        bytes.strip_prefix(PEER_ID_PREFIX.as_slice()).and_then(|key| key.try_into().ok()).map(Self)
     }
 
     /// The `did:key` of this device (W3C did:key, multicodec `ed25519-pub`).
@@ -44,8 +41,7 @@ impl DeviceKey {
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &DeviceSignature) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
-            key.verify_strict(message, &Signature::from_bytes(&signature.0))
-                .is_ok()
+            key.verify_strict(message, &Signature::from_bytes(&signature.0)).is_ok()
         })
     }
 }
@@ -200,10 +196,7 @@ impl Community {
     /// The tag under which devices of this community find each other at a relay, 32 bytes.
     #[must_use]
     pub fn meet_tag(&self) -> MeetTag {
-        MeetTag(blake3::derive_key(
-            "community-chats/1 meet tag",
-            &crate::wire::encode(self),
-        ))
+        MeetTag(blake3::derive_key("community-chats/1 meet tag", &crate::wire::encode(self)))
     }
 }
 
@@ -222,9 +215,7 @@ impl MeetingName {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=32).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+            && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         fits.then(|| Self(text.to_owned()))
     }
 
@@ -255,10 +246,7 @@ mod tests {
     fn a_device_reads_as_the_peer_id_that_libp2p_prints() {
         let device = DeviceSecret::from_seed(&[7; 32]).device();
         assert!(device.to_string().starts_with("12D3KooW"));
-        assert_eq!(
-            DeviceKey::from_peer_id_bytes(&device.peer_id_bytes()),
-            Some(device)
-        );
+        assert_eq!(DeviceKey::from_peer_id_bytes(&device.peer_id_bytes()), Some(device));
         assert_eq!(DeviceKey::from_peer_id_bytes(b"\x12\x20short"), None);
     }
 
@@ -271,27 +259,15 @@ mod tests {
     #[test]
     fn wallets_with_a_wrong_checksum_are_refused() {
         let text = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
-        assert_eq!(
-            Wallet::parse(text).map(|w| w.to_string()).as_deref(),
-            Some(text)
-        );
+        assert_eq!(Wallet::parse(text).map(|w| w.to_string()).as_deref(), Some(text));
         assert!(Wallet::parse(&text.to_lowercase()).is_some());
-        assert_eq!(
-            Wallet::parse("0x3c44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
-            None
-        );
-        assert_eq!(
-            Wallet::parse("3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
-            None
-        );
+        assert_eq!(Wallet::parse("0x3c44CdDdB6a900fa2b585dd299e03d12FA4293BC"), None);
+        assert_eq!(Wallet::parse("3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"), None);
     }
 
     #[test]
     fn tags_of_different_communities_differ() {
-        let registry = Registry {
-            chain: 31337,
-            contract: Wallet([1; 20]),
-        };
+        let registry = Registry { chain: 31337, contract: Wallet([1; 20]) };
         let tag = |id| Community { registry, id }.meet_tag();
         assert_ne!(tag(1), tag(2));
     }

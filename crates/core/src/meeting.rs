@@ -120,31 +120,15 @@ impl Meetings {
         out: &mut Outbox,
     ) -> Result<(), JoinRefusal> {
         let wallet = peers.own().certificate.statement.wallet;
-        let there = || {
-            self.others
-                .values()
-                .filter(|other| other.presence.meeting == meeting)
-        };
+        let there = || self.others.values().filter(|other| other.presence.meeting == meeting);
         if there().any(|other| other.wallet == wallet) {
             return Err(JoinRefusal::OtherDevice);
         }
-        if there()
-            .map(|other| other.wallet)
-            .collect::<BTreeSet<_>>()
-            .len()
-            >= MAX_SPEAKERS
-        {
+        if there().map(|other| other.wallet).collect::<BTreeSet<_>>().len() >= MAX_SPEAKERS {
             return Err(JoinRefusal::Full);
         }
         self.leave(now, peers, out);
-        let seat = Seat {
-            meeting,
-            session,
-            joined: now,
-            sequence: 0,
-            muted,
-            say_at: now,
-        };
+        let seat = Seat { meeting, session, joined: now, sequence: 0, muted, say_at: now };
         self.seat = Some(seat);
         out.push(Output::Media(MediaCommand::Mute(muted)));
         self.say(false, now, peers, out);
@@ -206,9 +190,7 @@ impl Meetings {
             muted: seat.muted,
             leaving,
         };
-        Some(wire::encode(&MeetingMessage::Presence(
-            presence.sign(&own.secret),
-        )))
+        Some(wire::encode(&MeetingMessage::Presence(presence.sign(&own.secret))))
     }
 
     /// Tells everyone who is connected where we are.
@@ -282,8 +264,7 @@ impl Meetings {
         // A stay that ended or began takes its connection with it.
         self.forget(device, out);
         if !presence.leaving {
-            self.others
-                .insert(device, Attendee::new(presence, wallet, now));
+            self.others.insert(device, Attendee::new(presence, wallet, now));
         }
         true
     }
@@ -401,21 +382,13 @@ impl Meetings {
                     continue;
                 }
                 Step::AddCandidate(candidate) => {
-                    out.push(Output::Media(MediaCommand::AddCandidate {
-                        link,
-                        candidate,
-                    }));
+                    out.push(Output::Media(MediaCommand::AddCandidate { link, candidate }));
                     continue;
                 }
                 Step::SendDescription(description) => SignalBody::Description(description),
                 Step::SendCandidate(candidate) => SignalBody::Candidate(candidate),
             };
-            let signal = MeetingMessage::Signal(Signal {
-                from,
-                to,
-                attempt,
-                body,
-            });
+            let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
             out.send(device, Channel::Meeting, wire::encode(&signal));
         }
     }

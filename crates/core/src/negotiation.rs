@@ -148,8 +148,7 @@ impl Negotiation {
             DescriptionKind::Offer | DescriptionKind::Answer => return,
         }
         self.described = true;
-        self.steps
-            .extend(self.early.drain(..).map(Step::AddCandidate));
+        self.steps.extend(self.early.drain(..).map(Step::AddCandidate));
     }
 
     /// The other side sent a candidate. Returns whether it was of use.

@@ -263,11 +263,7 @@ impl Node {
         access.want(certificate.statement.wallet);
         let mut node = Self {
             access,
-            peers: Peers::new(Own {
-                community,
-                secret,
-                certificate,
-            }),
+            peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
             version_at: now,
             expired: false,
@@ -286,13 +282,7 @@ impl Node {
             }
             return;
         }
-        let Self {
-            access,
-            peers,
-            meetings,
-            out,
-            ..
-        } = self;
+        let Self { access, peers, meetings, out, .. } = self;
         match input {
             Input::Tick => {}
             Input::Present(devices) => peers.present(devices, now),
@@ -301,11 +291,7 @@ impl Node {
             Input::Connected(device) => peers.connected(device, now, access.version(), out),
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
-            Input::Received {
-                from,
-                channel,
-                frame,
-            } => self.received(from, channel, &frame, now),
+            Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
                 if !access.answer(request, answer, now).is_empty() {
                     peers.judge_all(now, access, out);
@@ -315,17 +301,12 @@ impl Node {
                 access.hear_version(version);
             }
             Input::Media(event) => meetings.media(event, now, out),
-            Input::Join {
-                meeting,
-                session,
-                muted,
-            } => match meetings.join(meeting.clone(), session, muted, now, peers, out) {
-                Ok(()) => out.event(Event::Joined {
-                    meeting,
-                    joined: now,
-                }),
-                Err(refusal) => out.event(Event::NotJoined(refusal)),
-            },
+            Input::Join { meeting, session, muted } => {
+                match meetings.join(meeting.clone(), session, muted, now, peers, out) {
+                    Ok(()) => out.event(Event::Joined { meeting, joined: now }),
+                    Err(refusal) => out.event(Event::NotJoined(refusal)),
+                }
+            }
             Input::Leave => {
                 meetings.leave(now, peers, out);
                 out.event(Event::Left);
@@ -356,20 +337,12 @@ impl Node {
 
     /// Whether the contract lets our own wallet in.
     fn admitted(&self, now: Time) -> bool {
-        let own = self
-            .access
-            .verdict(self.peers.own().certificate.statement.wallet, now);
+        let own = self.access.verdict(self.peers.own().certificate.statement.wallet, now);
         own.is_some_and(|verdict| verdict.standing.role.admits())
     }
 
     fn received(&mut self, from: DeviceKey, channel: Channel, frame: &[u8], now: Time) {
-        let Self {
-            access,
-            peers,
-            meetings,
-            out,
-            ..
-        } = self;
+        let Self { access, peers, meetings, out, .. } = self;
         let before = peers.is_ready(from);
         match channel {
             Channel::Hello => peers.received(from, frame, now, access, out),
@@ -387,23 +360,10 @@ impl Node {
 
     /// Does what follows from the state as it is now, whatever led to it.
     fn settle(&mut self, now: Time) {
-        let Self {
-            access,
-            peers,
-            meetings,
-            out,
-            ..
-        } = self;
+        let Self { access, peers, meetings, out, .. } = self;
         if now >= self.version_at {
             // Each device has a rhythm of its own, so that they do not all ask at once.
-            let jitter = peers
-                .own()
-                .secret
-                .device()
-                .0
-                .first()
-                .copied()
-                .unwrap_or_default();
+            let jitter = peers.own().secret.device().0.first().copied().unwrap_or_default();
             self.version_at = now + VERSION_PACE + Duration::from_millis(u64::from(jitter) * 47);
             out.push(Output::CheckVersion);
         }
@@ -435,19 +395,11 @@ impl Node {
 
     /// Tells people what changed since they were told last.
     fn show(&mut self, now: Time) {
-        let Self {
-            access,
-            peers,
-            meetings,
-            out,
-            shown,
-            ..
-        } = self;
+        let Self { access, peers, meetings, out, shown, .. } = self;
         let own = access.verdict(peers.own().certificate.statement.wallet, now);
         if own.is_some() && own != shown.own {
             shown.own = own;
-            own.into_iter()
-                .for_each(|verdict| out.event(Event::Own(verdict)));
+            own.into_iter().for_each(|verdict| out.event(Event::Own(verdict)));
         }
         let members = peers.members(access, now);
         difference(&shown.members, &members, out, Event::Online, Event::Offline);

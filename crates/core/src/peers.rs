@@ -73,10 +73,7 @@ pub(crate) struct Peers {
 
 impl Peers {
     pub(crate) const fn new(own: Own) -> Self {
-        Self {
-            own,
-            peers: BTreeMap::new(),
-        }
+        Self { own, peers: BTreeMap::new() }
     }
 
     pub(crate) const fn own(&self) -> &Own {
@@ -98,20 +95,13 @@ impl Peers {
 
     /// The wallet of a device that passed.
     pub(crate) fn wallet(&self, device: DeviceKey) -> Option<Wallet> {
-        let connection = self
-            .connection(device)
-            .filter(|connection| connection.passed)?;
-        connection
-            .theirs
-            .as_ref()
-            .map(|hello| hello.certificate.statement.wallet)
+        let connection = self.connection(device).filter(|connection| connection.passed)?;
+        connection.theirs.as_ref().map(|hello| hello.certificate.statement.wallet)
     }
 
     /// What the clock of a device shows at `now`.
     pub(crate) fn clock(&self, device: DeviceKey, now: Time) -> Time {
-        let ahead = self
-            .connection(device)
-            .map_or(0, |connection| connection.ahead);
+        let ahead = self.connection(device).map_or(0, |connection| connection.ahead);
         Time(now.0.saturating_add_signed(ahead))
     }
 
@@ -127,9 +117,7 @@ impl Peers {
     }
 
     fn connection(&self, device: DeviceKey) -> Option<&Connection> {
-        self.peers
-            .get(&device)
-            .and_then(|peer| peer.session.as_ref())
+        self.peers.get(&device).and_then(|peer| peer.session.as_ref())
     }
 
     fn entry(&mut self, device: DeviceKey) -> Option<&mut Peer> {
@@ -138,11 +126,7 @@ impl Peers {
         }
         if !self.peers.contains_key(&device) && self.peers.len() >= MAX_PEERS {
             let idle = |peer: &Peer| peer.session.is_none() && !peer.dialling && !peer.listed;
-            let victim = self
-                .peers
-                .iter()
-                .find(|(_, peer)| idle(peer))
-                .map(|(device, _)| *device);
+            let victim = self.peers.iter().find(|(_, peer)| idle(peer)).map(|(device, _)| *device);
             self.peers.remove(&victim?);
         }
         Some(self.peers.entry(device).or_default())
@@ -263,10 +247,7 @@ impl Peers {
         out: &mut Outbox,
     ) {
         let own = (self.own.community, access.version());
-        let Some(connection) = self
-            .peers
-            .get_mut(&device)
-            .and_then(|peer| peer.session.as_mut())
+        let Some(connection) = self.peers.get_mut(&device).and_then(|peer| peer.session.as_mut())
         else {
             return;
         };
@@ -317,9 +298,7 @@ impl Peers {
             return self.refuse(device, Refusal::NotAMember, out);
         }
         if certificate.expired(now)
-            || certificate
-                .check_cutoff(verdict.standing.device_cutoff)
-                .is_err()
+            || certificate.check_cutoff(verdict.standing.device_cutoff).is_err()
         {
             return self.refuse(device, Refusal::Certificate, out);
         }
@@ -357,10 +336,7 @@ impl Peers {
     }
 
     fn greet(&mut self, device: DeviceKey, now: Time, version: u64, out: &mut Outbox) {
-        let Some(connection) = self
-            .peers
-            .get_mut(&device)
-            .and_then(|peer| peer.session.as_mut())
+        let Some(connection) = self.peers.get_mut(&device).and_then(|peer| peer.session.as_mut())
         else {
             return;
         };
@@ -399,25 +375,15 @@ impl Peers {
         let slow = |connection: &Connection| {
             !connection.ready() && now.since(connection.since) >= HELLO_TIME
         };
-        let late = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.session.as_ref().is_some_and(slow));
+        let late = self.peers.iter().filter(|(_, peer)| peer.session.as_ref().is_some_and(slow));
         let late: Vec<_> = late.map(|(device, _)| *device).collect();
         for device in late {
             self.refuse(device, Refusal::Undecided, out);
         }
         let expired = |connection: &Connection| {
-            connection
-                .theirs
-                .as_ref()
-                .is_some_and(|hello| hello.certificate.expired(now))
+            connection.theirs.as_ref().is_some_and(|hello| hello.certificate.expired(now))
         };
-        if self
-            .peers
-            .values()
-            .any(|peer| peer.session.as_ref().is_some_and(expired))
-        {
+        if self.peers.values().any(|peer| peer.session.as_ref().is_some_and(expired)) {
             self.judge_all(now, access, out);
         }
     }
@@ -434,11 +400,7 @@ impl Peers {
             let expires = connection.theirs.as_ref()?.certificate.statement.expires;
             Some(Time::from_secs(expires))
         };
-        self.peers
-            .values()
-            .flat_map(|peer| [dial(peer), hello(peer)])
-            .flatten()
-            .min()
+        self.peers.values().flat_map(|peer| [dial(peer), hello(peer)]).flatten().min()
     }
 }
 
@@ -449,11 +411,7 @@ fn ahead(theirs: Time, ours: Time) -> i64 {
 }
 
 fn backoff(failures: u32) -> Duration {
-    let seconds = if failures == 0 {
-        0
-    } else {
-        1 << failures.min(5)
-    };
+    let seconds = if failures == 0 { 0 } else { 1 << failures.min(5) };
     Duration::from_secs(seconds)
 }
 

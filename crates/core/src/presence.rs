@@ -67,10 +67,7 @@ impl Presence {
     #[must_use]
     pub fn sign(self, secret: &DeviceSecret) -> SignedPresence {
         let signature = secret.sign(&signed_bytes(&self));
-        SignedPresence {
-            presence: self,
-            signature,
-        }
+        SignedPresence { presence: self, signature }
     }
 }
 
@@ -163,10 +160,7 @@ mod tests {
 
     #[test]
     fn nobody_can_speak_for_another_or_change_a_word() {
-        let (alice, bob) = (
-            DeviceSecret::from_seed(&[1; 32]),
-            DeviceSecret::from_seed(&[2; 32]),
-        );
+        let (alice, bob) = (DeviceSecret::from_seed(&[1; 32]), DeviceSecret::from_seed(&[2; 32]));
         let signed = presence().sign(&alice);
         assert!(signed.is_by(alice.device()));
         assert!(!signed.is_by(bob.device()));
@@ -178,44 +172,22 @@ mod tests {
     #[test]
     fn messages_survive_the_wire() {
         let secret = DeviceSecret::from_seed(&[1; 32]);
-        let description = Description {
-            kind: DescriptionKind::Offer,
-            sdp: "v=0".to_owned(),
-        };
+        let description = Description { kind: DescriptionKind::Offer, sdp: "v=0".to_owned() };
         let body = SignalBody::Description(description);
-        let signal = Signal {
-            from: Session([1; 8]),
-            to: Session([2; 8]),
-            attempt: 1,
-            body,
-        };
-        for message in [
-            MeetingMessage::Presence(presence().sign(&secret)),
-            MeetingMessage::Signal(signal),
-        ] {
-            assert_eq!(
-                wire::decode("message", &wire::encode(&message)),
-                Ok(message)
-            );
+        let signal = Signal { from: Session([1; 8]), to: Session([2; 8]), attempt: 1, body };
+        for message in
+            [MeetingMessage::Presence(presence().sign(&secret)), MeetingMessage::Signal(signal)]
+        {
+            assert_eq!(wire::decode("message", &wire::encode(&message)), Ok(message));
         }
     }
 
     #[test]
     fn oversized_descriptions_and_candidates_do_not_fit() {
         let sdp = "x".repeat(Description::MAX_SDP + 1);
-        let description = Description {
-            kind: DescriptionKind::Offer,
-            sdp,
-        };
+        let description = Description { kind: DescriptionKind::Offer, sdp };
         assert!(!SignalBody::Description(description).fits());
         let line = "x".repeat(Candidate::MAX_LINE + 1);
-        assert!(
-            !SignalBody::Candidate(Candidate {
-                line,
-                mid: None,
-                line_index: None
-            })
-            .fits()
-        );
+        assert!(!SignalBody::Candidate(Candidate { line, mid: None, line_index: None }).fits());
     }
 }

@@ -44,15 +44,9 @@ pub fn decode<T: Encode<()> + for<'b> Decode<'b, ()>>(
     what: &'static str,
     bytes: &[u8],
 ) -> Result<T, WireError> {
-    let value: T = minicbor::decode(bytes).map_err(|error| WireError::Malformed {
-        what,
-        why: error.to_string(),
-    })?;
-    if encode(&value) == bytes {
-        Ok(value)
-    } else {
-        Err(WireError::NotDeterministic { what })
-    }
+    let value: T = minicbor::decode(bytes)
+        .map_err(|error| WireError::Malformed { what, why: error.to_string() })?;
+    if encode(&value) == bytes { Ok(value) } else { Err(WireError::NotDeterministic { what }) }
 }
 
 #[cfg(test)]

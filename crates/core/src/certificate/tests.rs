@@ -23,21 +23,10 @@ fn a_certificate_survives_the_wire_and_passes() {
 #[test]
 fn the_text_is_what_eip_4361_asks_for() {
     let (_, certificate) = alice();
-    let lines: Vec<_> = certificate
-        .statement
-        .text()
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(
-        lines[0],
-        "chats.example wants you to sign in with your Ethereum account:"
-    );
+    let lines: Vec<_> = certificate.statement.text().lines().map(str::to_owned).collect();
+    assert_eq!(lines[0], "chats.example wants you to sign in with your Ethereum account:");
     assert_eq!(lines[1], certificate.statement.wallet.to_string());
-    assert_eq!(
-        (lines[2].as_str(), lines[3].as_str(), lines[4].as_str()),
-        ("", PURPOSE, "")
-    );
+    assert_eq!((lines[2].as_str(), lines[3].as_str(), lines[4].as_str()), ("", PURPOSE, ""));
     assert!(lines[5].starts_with("URI: did:key:z6Mk"));
     assert_eq!(lines[6], "Version: 1");
     assert_eq!(lines[7], "Chain ID: 42161");
@@ -80,19 +69,13 @@ fn another_device_cannot_show_it() {
         &thief_secret,
     );
     assert_eq!(recertified.check(thief, REGISTRY, NOW), Ok(()));
-    assert_eq!(
-        recertified.check_wallet(),
-        Err(CertificateError::WalletSignature)
-    );
+    assert_eq!(recertified.check_wallet(), Err(CertificateError::WalletSignature));
 }
 
 #[test]
 fn another_registry_does_not_take_it() {
     let (_, certificate) = alice();
-    let other = Registry {
-        chain: REGISTRY.chain + 1,
-        ..REGISTRY
-    };
+    let other = Registry { chain: REGISTRY.chain + 1, ..REGISTRY };
     assert!(matches!(
         certificate.check(certificate.statement.device, other, NOW),
         Err(CertificateError::OtherRegistry(_))
@@ -104,10 +87,7 @@ fn it_counts_from_five_minutes_before_its_issue_until_its_expiry() {
     let (_, certificate) = alice();
     let early = Time(NOW.0 - 5 * 60 * 1000);
     assert_eq!(check(&certificate, early), Ok(()));
-    assert_eq!(
-        check(&certificate, Time(early.0 - 1000)),
-        Err(CertificateError::NotYet)
-    );
+    assert_eq!(check(&certificate, Time(early.0 - 1000)), Err(CertificateError::NotYet));
     let last = NOW + DEFAULT_LIFE;
     assert_eq!(check(&certificate, Time(last.0 - 1)), Ok(()));
     assert_eq!(check(&certificate, last), Err(CertificateError::Expired));
@@ -116,11 +96,7 @@ fn it_counts_from_five_minutes_before_its_issue_until_its_expiry() {
 #[test]
 fn no_certificate_lasts_longer_than_ninety_days() {
     let secret = DeviceSecret::from_seed(&[1; 32]);
-    for (life, fits) in [
-        (MAX_LIFE.as_secs(), true),
-        (MAX_LIFE.as_secs() + 1, false),
-        (0, false),
-    ] {
+    for (life, fits) in [(MAX_LIFE.as_secs(), true), (MAX_LIFE.as_secs() + 1, false), (0, false)] {
         let wallet = TestWallet::new(1);
         let mut statement = fixtures::statement(&wallet, secret.device(), NOW);
         statement.expires = statement.issued + life;
@@ -134,21 +110,12 @@ fn no_certificate_lasts_longer_than_ninety_days() {
 fn a_domain_cannot_smuggle_lines_into_the_text() {
     let secret = DeviceSecret::from_seed(&[1; 32]);
     let wallet = TestWallet::new(1);
-    for domain in [
-        "evil.example\nURI: x",
-        "",
-        "Example.org",
-        "user@host",
-        &"a".repeat(254),
-    ] {
+    for domain in ["evil.example\nURI: x", "", "Example.org", "user@host", &"a".repeat(254)] {
         let mut statement = fixtures::statement(&wallet, secret.device(), NOW);
         statement.domain = domain.to_owned();
         let signature = wallet.sign(&statement.text());
         let certificate = statement.certify(SignatureKind::Eip191, signature, &secret);
-        assert!(
-            matches!(check(&certificate, NOW), Err(CertificateError::Domain(_))),
-            "{domain:?}"
-        );
+        assert!(matches!(check(&certificate, NOW), Err(CertificateError::Domain(_))), "{domain:?}");
     }
 }
 
@@ -158,10 +125,7 @@ fn a_cutoff_voids_what_was_issued_before_it() {
     let issued = Time::from_secs(certificate.statement.issued);
     assert_eq!(certificate.check_cutoff(Time::default()), Ok(()));
     assert_eq!(certificate.check_cutoff(Time(issued.0 - 1000)), Ok(()));
-    assert_eq!(
-        certificate.check_cutoff(issued),
-        Err(CertificateError::CutOff)
-    );
+    assert_eq!(certificate.check_cutoff(issued), Err(CertificateError::CutOff));
 }
 
 #[test]
@@ -178,11 +142,6 @@ fn the_twin_signature_with_a_high_s_is_refused() {
         "the twin does recover the wallet"
     );
     let forged =
-        certificate
-            .statement
-            .certify(SignatureKind::Eip191, twin.as_bytes().to_vec(), &secret);
-    assert_eq!(
-        forged.check_wallet(),
-        Err(CertificateError::WalletSignature)
-    );
+        certificate.statement.certify(SignatureKind::Eip191, twin.as_bytes().to_vec(), &secret);
+    assert_eq!(forged.check_wallet(), Err(CertificateError::WalletSignature));
 }

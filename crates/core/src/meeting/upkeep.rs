@@ -22,9 +22,7 @@ const GONE_AFTER: Duration = Duration::from_secs(5);
 
 impl Attendee {
     fn hears(&self) -> bool {
-        self.call
-            .as_ref()
-            .is_some_and(|call| call.state == LinkState::Connected)
+        self.call.as_ref().is_some_and(|call| call.state == LinkState::Connected)
     }
 
     /// When a connection that does not come about, or broke for good, is to be made anew.
@@ -61,9 +59,7 @@ impl Meetings {
             self.say(false, now, peers, out);
         }
         self.let_go(now, peers, access, out);
-        let Some(seat) = self.seat.clone() else {
-            return None;
-        };
+        let seat = self.seat.clone()?;
         let seated = match self.seated(&seat, peers) {
             Ok(seated) => seated,
             Err(refusal) => {
@@ -86,11 +82,7 @@ impl Meetings {
         let mut gone = Vec::new();
         for (device, other) in &mut self.others {
             let there = peers.is_ready(*device) || other.hears();
-            let lost = if there {
-                None
-            } else {
-                Some(other.lost.unwrap_or(now))
-            };
+            let lost = if there { None } else { Some(other.lost.unwrap_or(now)) };
             other.lost = lost;
             let silent = !other.hears() && now.since(other.heard) >= EXPIRY;
             let verdict = access.verdict(other.wallet, now);
@@ -108,18 +100,10 @@ impl Meetings {
     /// for each wallet. An error if that leaves us out.
     fn seated(&self, seat: &Seat, peers: &Peers) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
         let own = peers.own();
-        let here = (
-            seat.joined,
-            own.secret.device(),
-            own.certificate.statement.wallet,
-        );
-        let others = self
-            .others
-            .iter()
-            .filter(|(_, o)| o.presence.meeting == seat.meeting);
-        let mut all: Vec<_> = others
-            .map(|(device, o)| (o.presence.joined, *device, o.wallet))
-            .collect();
+        let here = (seat.joined, own.secret.device(), own.certificate.statement.wallet);
+        let others = self.others.iter().filter(|(_, o)| o.presence.meeting == seat.meeting);
+        let mut all: Vec<_> =
+            others.map(|(device, o)| (o.presence.joined, *device, o.wallet)).collect();
         all.push(here);
         all.sort();
         let mut wallets = BTreeSet::new();
@@ -130,11 +114,7 @@ impl Meetings {
         }
         all.truncate(MAX_SPEAKERS);
         let seated: BTreeSet<_> = all.into_iter().map(|(_, device, _)| device).collect();
-        if seated.contains(&here.1) {
-            Ok(seated)
-        } else {
-            Err(JoinRefusal::Full)
-        }
+        if seated.contains(&here.1) { Ok(seated) } else { Err(JoinRefusal::Full) }
     }
 
     /// When [`Self::tick`] has something to do.
@@ -144,10 +124,7 @@ impl Meetings {
             let lost = other.lost.map(|lost| lost + GONE_AFTER);
             let silent = (!other.hears()).then(|| other.heard + EXPIRY);
             let due = (peers.is_ready(*device) && other.restarts < MAX_RESTARTS).then(|| {
-                let call = other
-                    .met
-                    .filter(|_| other.call.is_none())
-                    .map(|m| m + CALL_PATIENCE);
+                let call = other.met.filter(|_| other.call.is_none()).map(|m| m + CALL_PATIENCE);
                 let restart = other.call.as_ref().and_then(|call| call.restart_at);
                 [call, restart, other.remake_at()]
             });
@@ -168,11 +145,7 @@ impl Meetings {
                     meeting: other.presence.meeting.clone(),
                     joined: other.presence.joined,
                     muted: other.presence.muted,
-                    state: if together {
-                        other.state()
-                    } else {
-                        ParticipantState::Elsewhere
-                    },
+                    state: if together { other.state() } else { ParticipantState::Elsewhere },
                     link: other.call.as_ref().map(|call| call.link),
                 };
                 (*device, participant)
@@ -200,11 +173,7 @@ fn keep_up(
         other.hang_up(out);
         other.restarts += 1;
     } else if let Some(call) = other.call.as_mut() {
-        let patience = if polite {
-            MEND_PATIENCE
-        } else {
-            Duration::ZERO
-        };
+        let patience = if polite { MEND_PATIENCE } else { Duration::ZERO };
         if other.restarts < MAX_RESTARTS && call.restart_at.is_some_and(|at| at + patience <= now) {
             other.restarts += 1;
             call.restart_at = Some(now + MEND_PATIENCE);

@@ -2,25 +2,15 @@ use super::*;
 use proptest::prelude::*;
 
 fn offer(sdp: &str) -> Description {
-    Description {
-        kind: DescriptionKind::Offer,
-        sdp: sdp.to_owned(),
-    }
+    Description { kind: DescriptionKind::Offer, sdp: sdp.to_owned() }
 }
 
 fn answer(sdp: &str) -> Description {
-    Description {
-        kind: DescriptionKind::Answer,
-        sdp: sdp.to_owned(),
-    }
+    Description { kind: DescriptionKind::Answer, sdp: sdp.to_owned() }
 }
 
 fn candidate(line: &str) -> Candidate {
-    Candidate {
-        line: line.to_owned(),
-        mid: None,
-        line_index: Some(0),
-    }
+    Candidate { line: line.to_owned(), mid: None, line_index: Some(0) }
 }
 
 fn steps(negotiation: &mut Negotiation) -> Vec<Step> {
@@ -38,11 +28,7 @@ fn an_offer_is_made_sent_and_settled_by_its_answer() {
     assert_eq!(steps(&mut caller), [Step::Apply(answer("b"))]);
     caller.applied(DescriptionKind::Answer);
     caller.needed();
-    assert_eq!(
-        steps(&mut caller),
-        [Step::Describe],
-        "a second exchange may begin"
-    );
+    assert_eq!(steps(&mut caller), [Step::Describe], "a second exchange may begin");
 }
 
 #[test]
@@ -80,11 +66,7 @@ fn the_polite_side_gives_way_and_the_other_does_not() {
     polite.described(answer("polite"));
     assert_eq!(
         steps(&mut polite),
-        [
-            Step::Apply(offer("theirs")),
-            Step::Describe,
-            Step::SendDescription(answer("polite"))
-        ]
+        [Step::Apply(offer("theirs")), Step::Describe, Step::SendDescription(answer("polite"))]
     );
     assert!(impolite.receive(answer("polite")));
     assert_eq!(steps(&mut impolite), [Step::Apply(answer("polite"))]);
@@ -136,11 +118,7 @@ impl Fake {
             Some(Step::Describe) => {
                 self.made += 1;
                 let sdp = self.made.to_string();
-                let description = if self.remote_offer_open() {
-                    answer(&sdp)
-                } else {
-                    offer(&sdp)
-                };
+                let description = if self.remote_offer_open() { answer(&sdp) } else { offer(&sdp) };
                 self.pending_offer = description.kind == DescriptionKind::Offer;
                 self.local = Some(description.clone());
                 negotiation.described(description);
@@ -151,19 +129,14 @@ impl Fake {
                     "an answer without an offer would throw"
                 );
                 self.pending_offer = false;
-                self.local = self
-                    .local
-                    .take()
-                    .filter(|_| description.kind == DescriptionKind::Answer);
+                self.local =
+                    self.local.take().filter(|_| description.kind == DescriptionKind::Answer);
                 let kind = description.kind;
                 self.remote = Some(description);
                 negotiation.applied(kind);
             }
             Some(Step::AddCandidate(_)) => {
-                assert!(
-                    self.remote.is_some(),
-                    "a candidate before any description would throw"
-                );
+                assert!(self.remote.is_some(), "a candidate before any description would throw");
                 self.added += 1;
             }
             _ => {}
@@ -171,10 +144,7 @@ impl Fake {
     }
 
     fn remote_offer_open(&self) -> bool {
-        let offered = self
-            .remote
-            .as_ref()
-            .is_some_and(|d| d.kind == DescriptionKind::Offer);
+        let offered = self.remote.as_ref().is_some_and(|d| d.kind == DescriptionKind::Offer);
         offered && self.local.is_none()
     }
 }
