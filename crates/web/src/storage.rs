@@ -1,0 +1,234 @@
+//! What is kept between visits: the device, its certificates, settings. In IndexedDB.
+//!
+//! The device's seed is sealed with AES-256-GCM under a key of Web Crypto that cannot be
+//! extracted: it is stored as a `CryptoKey`, and what can be copied out of the database without
+//! running in this origin is of no use. Commits have the browser's default durability (`idb`
+//! offers no other): after a crash of the machine the last one may be missing, as if it had not
+//! been made. All rows of a device are written in one transaction.
+
+mod seal;
+
+use crate::js::{error_text, window_has};
+use chats_core::id::DeviceSecret;
+use js_sys::Uint8Array;
+use rexie::{ObjectStore, Rexie, Transaction, TransactionMode, TransactionResult};
+use thiserror::Error;
+use wasm_bindgen::{JsCast, JsValue};
+
+const DATABASE: &str = "community-chats";
+const VERSION: u32 = 1;
+/// One row, [`CURRENT`]: the `CryptoKey`.
+const KEYS: &str = "keys";
+/// One row, [`CURRENT`]: the sealed seed.
+const DEVICE: &str = "device";
+/// Certificates of that device, by registry.
+const CERTIFICATES: &str = "certificates";
+/// Texts, by name.
+const SETTINGS: &str = "settings";
+const CURRENT: &str = "current";
+/// The largest certificate kept, in bytes.
+const MAX_CERTIFICATE: u32 = 16 * 1024;
+
+/// Why something cannot be kept or read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StorageError {
+    /// The browser has no IndexedDB or refuses it, as some do in private windows.
+    #[error("this browser keeps nothing for this page ({reason}); leave the private window")]
+    Unavailable {
+        /// In the browser's words.
+        reason: String,
+    },
+    /// A row is not what was written. The way on is [`Storage::forget_device`].
+    #[error("the {what} kept in this browser is damaged; start over to make a new one")]
+    Corrupt {
+        /// Which row.
+        what: &'static str,
+    },
+    /// The browser's space for this page is used up.
+    #[error("the browser has no more space for this page; free some and try again")]
+    Quota,
+    /// Anything else.
+    #[error("the browser's storage failed: {reason}")]
+    Other {
+        /// In the browser's words.
+        reason: String,
+    },
+}
+
+impl From<rexie::Error> for StorageError {
+    fn from(error: rexie::Error) -> Self {
+        let reason = match &error {
+            rexie::Error::IdbError(error) => error.to_string(),
+            other => other.to_string(),
+        };
+        if reason.contains("QuotaExceeded") {
+            Self::Quota
+        } else {
+            Self::Other { reason: crate::js::shorten(&reason) }
+        }
+    }
+}
+
+/// The browser's storage for this page.
+#[derive(Debug)]
+pub struct Storage {
+    database: Rexie,
+}
+
+impl Storage {
+    /// Opens the storage, making it if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if the browser has none for this page.
+    pub async fn open() -> Result<Self, StorageError> {
+        let unavailable = |reason: String| StorageError::Unavailable { reason };
+        if !window_has("indexedDB") {
+            return Err(unavailable("no IndexedDB".to_owned()));
+        }
+        let database = [KEYS, DEVICE, CERTIFICATES, SETTINGS]
+            .into_iter()
+            .fold(Rexie::builder(DATABASE).version(VERSION), |builder, store| {
+                builder.add_object_store(ObjectStore::new(store))
+            })
+            .build()
+            .await
+            .map_err(|error| match StorageError::from(error) {
+                StorageError::Other { reason } => unavailable(reason),
+                other => other,
+            })?;
+        Ok(Self { database })
+    }
+
+    /// The device of this browser, if one was made.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if its rows are not whole or cannot be unsealed.
+    pub async fn load_device(&self) -> Result<Option<DeviceSecret>, StorageError> {
+        let transaction = self.begin(&[KEYS, DEVICE], TransactionMode::ReadOnly)?;
+        let key = read(&transaction, KEYS, CURRENT).await?;
+        let sealed = read(&transaction, DEVICE, CURRENT).await?;
+        let (key, sealed) = match (key, sealed) {
+            (None, None) => return Ok(None),
+            (Some(key), Some(sealed)) => (key, sealed),
+            _ => return Err(StorageError::Corrupt { what: "device" }),
+        };
+        let seed =
+            seal::unseal(&key, &sealed).await.ok_or(StorageError::Corrupt { what: "device" })?;
+        Ok(Some(DeviceSecret::from_seed(&seed)))
+    }
+
+    /// Makes a new device in place of any that was there; certificates of that one go with it.
+    ///
+    /// # Errors
+    /// The browser could not make or keep the key.
+    pub async fn create_device(&self) -> Result<DeviceSecret, StorageError> {
+        let device = seal::new_device();
+        let (key, sealed) = seal::seal(&device)
+            .await
+            .map_err(|error| StorageError::Other { reason: error_text(&error) })?;
+        let transaction = self.begin(&[KEYS, DEVICE, CERTIFICATES], TransactionMode::ReadWrite)?;
+        transaction.store(CERTIFICATES)?.clear().await?;
+        write(&transaction, KEYS, CURRENT, &key).await?;
+        write(&transaction, DEVICE, CURRENT, &sealed).await?;
+        finish(transaction).await?;
+        Ok(device)
+    }
+
+    /// Deletes the device and its certificates; settings stay.
+    ///
+    /// # Errors
+    /// The browser could not delete them.
+    pub async fn forget_device(&self) -> Result<(), StorageError> {
+        let stores = [KEYS, DEVICE, CERTIFICATES];
+        let transaction = self.begin(&stores, TransactionMode::ReadWrite)?;
+        for store in stores {
+            transaction.store(store)?.clear().await?;
+        }
+        finish(transaction).await
+    }
+
+    /// Keeps the device's certificate for a registry (its text form), in place of any earlier.
+    ///
+    /// # Errors
+    /// The browser could not keep it.
+    pub async fn save_certificate(
+        &self,
+        registry: &str,
+        certificate: &[u8],
+    ) -> Result<(), StorageError> {
+        let transaction = self.begin(&[CERTIFICATES], TransactionMode::ReadWrite)?;
+        write(&transaction, CERTIFICATES, registry, &Uint8Array::from(certificate)).await?;
+        finish(transaction).await
+    }
+
+    /// The device's certificate for a registry, unchecked.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if the row holds no bytes or more than 16 kB.
+    pub async fn load_certificate(&self, registry: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        let transaction = self.begin(&[CERTIFICATES], TransactionMode::ReadOnly)?;
+        let Some(row) = read(&transaction, CERTIFICATES, registry).await? else {
+            return Ok(None);
+        };
+        match row.dyn_into::<Uint8Array>() {
+            Ok(bytes) if bytes.length() <= MAX_CERTIFICATE => Ok(Some(bytes.to_vec())),
+            _ => Err(StorageError::Corrupt { what: "certificate" }),
+        }
+    }
+
+    /// A setting, as it was kept (JSON by convention).
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if the row holds no text.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, StorageError> {
+        let transaction = self.begin(&[SETTINGS], TransactionMode::ReadOnly)?;
+        match read(&transaction, SETTINGS, name).await? {
+            None => Ok(None),
+            Some(row) => match row.as_string() {
+                Some(text) => Ok(Some(text)),
+                None => Err(StorageError::Corrupt { what: "setting" }),
+            },
+        }
+    }
+
+    /// Keeps a setting, in place of any earlier one of that name.
+    ///
+    /// # Errors
+    /// The browser could not keep it.
+    pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), StorageError> {
+        let transaction = self.begin(&[SETTINGS], TransactionMode::ReadWrite)?;
+        write(&transaction, SETTINGS, name, &JsValue::from_str(value)).await?;
+        finish(transaction).await
+    }
+
+    fn begin(&self, stores: &[&str], mode: TransactionMode) -> Result<Transaction, StorageError> {
+        Ok(self.database.transaction(stores, mode)?)
+    }
+}
+
+async fn read(
+    transaction: &Transaction,
+    store: &str,
+    key: &str,
+) -> Result<Option<JsValue>, StorageError> {
+    Ok(transaction.store(store)?.get(JsValue::from_str(key)).await?)
+}
+
+async fn write(
+    transaction: &Transaction,
+    store: &str,
+    key: &str,
+    value: &JsValue,
+) -> Result<(), StorageError> {
+    transaction.store(store)?.put(value, Some(&JsValue::from_str(key))).await?;
+    Ok(())
+}
+
+/// Waits for the commit.
+async fn finish(transaction: Transaction) -> Result<(), StorageError> {
+    match transaction.done().await? {
+        TransactionResult::Committed => Ok(()),
+        // All requests went well, so what is left to fail is the writing itself.
+        TransactionResult::Aborted => Err(StorageError::Quota),
+    }
+}
