@@ -1,1 +1,24 @@
-//! stub
+//! Community Chats over libp2p.
+//!
+//! [`Network`](network::Network) is the seam: commands go in, events come out, both through
+//! bounded queues. Behind it stands one driver, shared by browsers (`browser::start`) and native
+//! programs (`native::start`); the two differ in their transports alone. [`meet`] is how devices
+//! find each other at a relay, `relay` is that relay.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+
+mod backoff;
+mod behaviour;
+mod driver;
+pub mod frame;
+pub mod identity;
+pub mod meet;
+pub mod network;
+mod streams;
+
+pub use libp2p::{Multiaddr, PeerId};

@@ -1,0 +1,78 @@
+//! What a device speaks on every connection.
+
+use crate::streams;
+use chats_core::channel::Channel;
+use libp2p::{
+    StreamProtocol,
+    connection_limits::{self, ConnectionLimits},
+    identify,
+    identity::Keypair,
+    ping, relay,
+    swarm::NetworkBehaviour,
+};
+use std::time::Duration;
+
+/// The protocol family, as identify says it.
+pub(crate) const PROTOCOL: &str = "/chats/1";
+/// Name and version, as identify says them.
+pub(crate) const AGENT: &str = concat!("chats/", env!("CARGO_PKG_VERSION"));
+/// How often a round trip is measured, and with it whether the other side still lives.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(5);
+/// Circuits and relay connections stay open while idle; it is ping that tells the dead. A day, and
+/// not more, since browsers count timeouts in 31 bits of milliseconds.
+pub(crate) const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// For an outgoing or incoming connection to get through its handshakes.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Connections to relays and devices together.
+const MAX_CONNECTIONS: u32 = 512;
+/// Connections of one peer: both sides dialled, a direct one, and one left over from a reload.
+const MAX_PER_PEER: u32 = 4;
+/// Incoming connections within their handshakes.
+const MAX_PENDING: u32 = 64;
+
+/// The behaviour of a device, on both targets.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    relay: relay::client::Behaviour,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(crate) streams: streams::Behaviour,
+}
+
+impl Behaviour {
+    pub(crate) fn new(key: &Keypair, relay: relay::client::Behaviour) -> Self {
+        Self {
+            limits: connection_limits::Behaviour::new(
+                ConnectionLimits::default()
+                    .with_max_established(Some(MAX_CONNECTIONS))
+                    .with_max_established_per_peer(Some(MAX_PER_PEER))
+                    .with_max_pending_incoming(Some(MAX_PENDING)),
+            ),
+            relay,
+            identify: identify(key),
+            ping: ping(),
+            streams: streams::Behaviour::new(
+                Channel::ALL.map(|channel| StreamProtocol::new(channel.protocol())),
+            ),
+        }
+    }
+}
+
+/// Identify as devices and relays run it: own addresses stay hidden, nobody needs them.
+pub(crate) fn identify(key: &Keypair) -> identify::Behaviour {
+    identify::Behaviour::new(
+        identify::Config::new(PROTOCOL.to_owned(), key.public())
+            .with_agent_version(AGENT.to_owned())
+            .with_hide_listen_addrs(true)
+            .with_cache_size(0),
+    )
+}
+
+/// Ping as devices and relays run it.
+pub(crate) fn ping() -> ping::Behaviour {
+    ping::Behaviour::new(
+        ping::Config::new().with_interval(PING_EVERY).with_timeout(Duration::from_secs(10)),
+    )
+}

@@ -1,0 +1,371 @@
+//! The one driver of the network, for browsers and native programs alike.
+//!
+//! A single task owns the swarm and everything that reads or writes a stream, so nothing here is
+//! shared or locked. While the application does not take events, no stream is read.
+
+mod devices;
+mod pipes;
+mod relays;
+
+use crate::{
+    behaviour::{Behaviour, BehaviourEvent},
+    identity, meet,
+    network::{Command, Event, StartError},
+    streams::{self, Happening},
+};
+use chats_core::{
+    channel::Channel,
+    id::{DeviceKey, MeetTag},
+};
+use devices::Devices;
+use futures::{
+    FutureExt, StreamExt,
+    channel::mpsc,
+    future::BoxFuture,
+    stream::{BoxStream, FuturesUnordered, SelectAll},
+};
+use futures_timer::Delay;
+use libp2p::{
+    Multiaddr, PeerId, Swarm,
+    multiaddr::Protocol,
+    ping, relay,
+    swarm::{ConnectionId, DialError, SwarmEvent},
+};
+use pipes::{Incoming, Source, Written};
+use rand::rngs::SmallRng;
+use relays::Relays;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use web_time::Instant;
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// A tick this late means that the machine or the page slept: then silence proves nothing.
+const SLEPT: Duration = Duration::from_secs(3);
+/// A connection without an answered ping for so long is dead. Pings go out every 5 s.
+const SILENT: Duration = Duration::from_secs(12);
+/// How long a connection that we end may take to send what was queued.
+const LINGER: Duration = Duration::from_secs(1);
+/// Events that wait for the application beside its queue; with more, everything stops.
+const MAX_WAITING: usize = 1024;
+/// Rounds without giving way to other tasks; in a browser that is the page itself.
+const MAX_ROUNDS: usize = 32;
+
+/// See the module. A future that ends when the [`crate::network::Network`] is dropped.
+pub(crate) struct Driver {
+    swarm: Swarm<Behaviour>,
+    own: DeviceKey,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    waiting: VecDeque<Event>,
+    tags: BTreeSet<MeetTag>,
+    relays: Relays,
+    devices: Devices,
+    dialing: BTreeMap<ConnectionId, DeviceKey>,
+    /// When each connection last proved to be alive.
+    heard: BTreeMap<ConnectionId, Instant>,
+    /// Connections that close once their frames are out, at the latest then.
+    lingering: BTreeMap<ConnectionId, Instant>,
+    reading: SelectAll<BoxStream<'static, Incoming>>,
+    writing: FuturesUnordered<BoxFuture<'static, Written>>,
+    tick: Delay,
+    tick_due: Instant,
+    rng: SmallRng,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        swarm: Swarm<Behaviour>,
+        own: DeviceKey,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::Sender<Event>,
+        rng: SmallRng,
+    ) -> Self {
+        Self {
+            swarm,
+            own,
+            commands,
+            events,
+            waiting: VecDeque::new(),
+            tags: BTreeSet::new(),
+            relays: Relays::default(),
+            devices: Devices::default(),
+            dialing: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            lingering: BTreeMap::new(),
+            reading: SelectAll::new(),
+            writing: FuturesUnordered::new(),
+            tick: Delay::new(TICK),
+            tick_due: Instant::now() + TICK,
+            rng,
+        }
+    }
+
+    /// Takes up the relays it starts with.
+    pub(crate) fn use_relays(&mut self, relays: Vec<Multiaddr>) {
+        self.set_relays(relays);
+    }
+
+    /// Accepts direct connections at `addr`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn listen(&mut self, addr: Multiaddr) -> Result<(), StartError> {
+        match self.swarm.listen_on(addr.clone()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(StartError::Listen { addr, reason: root_cause(&error) }),
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.waiting.push_back(event);
+    }
+
+    /// Looks at deadlines no later than after `wait`.
+    fn wake_within(&mut self, wait: Duration) {
+        let due = Instant::now() + wait;
+        if due < self.tick_due {
+            self.tick_due = due;
+            self.tick.reset(wait);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Meet(tag) => self.meet(tag),
+            Command::Dial(device) => self.dial(device),
+            Command::Disconnect(device) => self.end_device(device, "we ended it"),
+            Command::Pass(device) => self.pass(device),
+            Command::Send { to, channel, frame } => self.send(to, channel, frame),
+            Command::SetRelays(relays) => self.set_relays(relays),
+            Command::RetryNow => self.retry_relays(),
+        }
+    }
+
+    fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.heard.insert(connection_id, Instant::now());
+                if self.relays.is_relay(peer_id) {
+                    self.relay_connected(peer_id, connection_id, &endpoint);
+                } else {
+                    self.device_connected(peer_id, connection_id, &endpoint);
+                }
+            }
+            SwarmEvent::ConnectionClosed { connection_id, cause, .. } => {
+                self.heard.remove(&connection_id);
+                self.lingering.remove(&connection_id);
+                let reason = cause
+                    .map_or_else(|| "the connection ended".to_owned(), |cause| root_cause(&cause));
+                self.relay_closed(connection_id, &reason);
+                self.device_closed(connection_id, &reason);
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                let reason = dial_reason(&error);
+                if let Some(device) = self.dialing.remove(&connection_id) {
+                    self.tell(Event::DialFailed { device, reason });
+                } else {
+                    self.relay_closed(connection_id, &reason);
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                if !address.iter().any(|part| part == Protocol::P2pCircuit) {
+                    let own = *self.swarm.local_peer_id();
+                    self.tell(Event::Listening(address.with(Protocol::P2p(own))));
+                }
+            }
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                let reason = reason
+                    .map_or_else(|error| root_cause(&error), |()| "no longer reserved".to_owned());
+                self.reservation_ended(listener_id, &reason);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Relay(
+                relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. },
+            )) if !renewal => self.reserved(relay_peer_id),
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
+                peer,
+                connection,
+                result: Ok(rtt),
+            })) => {
+                if let Some(heard) = self.heard.get_mut(&connection) {
+                    *heard = Instant::now();
+                }
+                if !self.relay_rtt(connection, rtt)
+                    && let Some(device) = identity::device(peer)
+                    && self.devices.connected(device)
+                {
+                    self.tell(Event::Rtt { device, rtt });
+                }
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
+            _ => {}
+        }
+    }
+
+    fn on_stream(&mut self, streams::Event { peer, connection, what }: streams::Event) {
+        match what {
+            Happening::Inbound(protocol, stream) => {
+                let channel = Channel::ALL.into_iter().find(|c| c.protocol() == protocol.as_ref());
+                if let (Some(device), Some(channel)) = (identity::device(peer), channel) {
+                    self.channel_accepted(device, connection, channel, stream);
+                }
+            }
+            Happening::Opened(protocol, stream) => {
+                if protocol.as_ref() == meet::PROTOCOL {
+                    self.meet_opened(connection, stream);
+                } else if let Some(device) = identity::device(peer) {
+                    self.channel_opened(device, connection, protocol.as_ref(), stream);
+                }
+            }
+            Happening::OpenFailed(protocol, reason) => {
+                tracing::debug!(%peer, %protocol, reason, "no stream");
+                self.pipe_broke(peer, connection, &reason);
+            }
+        }
+    }
+
+    fn on_incoming(&mut self, incoming: Incoming) {
+        let Incoming { peer, connection, source, frame } = incoming;
+        match (frame, source) {
+            (Err(reason), _) => self.pipe_broke(peer, connection, &reason),
+            (Ok(frame), Source::Meet) => self.meet_said(connection, &frame),
+            (Ok(frame), Source::Channel(channel)) => {
+                if let Some(device) = identity::device(peer) {
+                    self.received(device, connection, channel, frame);
+                }
+            }
+        }
+    }
+
+    fn on_written(&mut self, written: Written) {
+        if self.lingering.remove(&written.connection).is_some() {
+            self.swarm.close_connection(written.connection);
+        }
+        if let Some(reason) = written.failed {
+            self.pipe_broke(written.peer, written.connection, &reason);
+        }
+    }
+
+    /// A stream of ours on this connection ended; no frame may be lost silently, so whatever used
+    /// it ends too.
+    fn pipe_broke(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
+        self.relay_closed(connection, reason);
+        if let Some(device) = identity::device(peer)
+            && self.devices.has_link(device, connection)
+        {
+            self.end_device(device, reason);
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let now = Instant::now();
+        let slept = now.saturating_duration_since(self.tick_due) > SLEPT;
+        self.tick_due = now + TICK;
+        self.tick.reset(TICK);
+        if slept {
+            self.heard.values_mut().for_each(|heard| *heard = now);
+        }
+        let silent = |since: &Instant| now.saturating_duration_since(*since) > SILENT;
+        let dead: Vec<_> =
+            self.heard.iter().filter(|(_, since)| silent(since)).map(|(id, _)| *id).collect();
+        let due: Vec<_> =
+            self.lingering.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        for connection in dead.into_iter().chain(due) {
+            self.heard.remove(&connection);
+            self.lingering.remove(&connection);
+            self.swarm.close_connection(connection);
+        }
+        self.relays_due(now);
+        self.strangers_due(now);
+    }
+
+    /// One round over everything that can happen; whether anything did.
+    fn round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        while !self.waiting.is_empty() {
+            match self.events.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    if let Some(event) = self.waiting.pop_front()
+                        && self.events.start_send(event).is_err()
+                    {
+                        return Poll::Ready(false);
+                    }
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(false),
+                Poll::Pending => break,
+            }
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return Poll::Pending;
+        }
+        let mut busy = false;
+        if let Poll::Ready(Some(event)) = self.swarm.poll_next_unpin(cx) {
+            self.on_swarm_event(event);
+            busy = true;
+        }
+        if let Poll::Ready(Some(written)) = self.writing.poll_next_unpin(cx) {
+            self.on_written(written);
+            busy = true;
+        }
+        if self.waiting.is_empty()
+            && let Poll::Ready(Some(incoming)) = self.reading.poll_next_unpin(cx)
+        {
+            self.on_incoming(incoming);
+            busy = true;
+        }
+        match self.commands.poll_next_unpin(cx) {
+            Poll::Ready(Some(command)) => {
+                self.on_command(command);
+                busy = true;
+            }
+            Poll::Ready(None) => return Poll::Ready(false),
+            Poll::Pending => {}
+        }
+        if self.tick.poll_unpin(cx).is_ready() {
+            self.on_tick();
+            busy = true;
+        }
+        if busy { Poll::Ready(true) } else { Poll::Pending }
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MAX_ROUNDS {
+            match self.round(cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The innermost cause of an error; the layers above it only say where it passed.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn dial_reason(error: &DialError) -> String {
+    match error {
+        DialError::Transport(attempts) => {
+            let mut reasons: Vec<_> = attempts.iter().map(|(_, error)| root_cause(error)).collect();
+            reasons.dedup();
+            reasons.join("; ")
+        }
+        DialError::WrongPeerId { obtained, .. } => {
+            format!("another peer answers at this address: {obtained}")
+        }
+        other => root_cause(other),
+    }
+}

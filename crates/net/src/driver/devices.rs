@@ -1,0 +1,324 @@
+//! Devices: several connections to one count as one session.
+//!
+//! A session is what the application sees between `Connected` and `Disconnected`. Its channels
+//! run on one of its connections. If a connection dies on which frames travelled, the session is
+//! over: frames may be lost, and both sides must know. A device that opens a channel a second time
+//! on another connection has started over (a reloaded page), so its session does too.
+
+use super::{
+    Driver, LINGER,
+    pipes::{self, Source},
+};
+use crate::{
+    identity,
+    network::{Event, Path},
+};
+use chats_core::{channel::Channel, id::DeviceKey};
+use futures::channel::mpsc;
+use libp2p::{
+    Multiaddr, PeerId, Stream, StreamProtocol,
+    core::ConnectedPoint,
+    multiaddr::Protocol,
+    swarm::{
+        ConnectionId,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    num::NonZeroU8,
+    time::Duration,
+};
+use web_time::Instant;
+
+/// Frames that wait on one channel of one device.
+const MAX_QUEUED: usize = 64;
+/// Devices that came to us and have not passed hello.
+const MAX_STRANGERS: usize = 32;
+/// How long hello may take.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// All sessions.
+#[derive(Default)]
+pub(super) struct Devices(BTreeMap<DeviceKey, Session>);
+
+struct Session {
+    peer: PeerId,
+    passed: bool,
+    /// They came to us.
+    incoming: bool,
+    /// By when hello must have passed.
+    deadline: Instant,
+    links: BTreeMap<ConnectionId, Link>,
+    outbound: BTreeMap<Channel, Outbound>,
+    inbound: BTreeMap<Channel, ConnectionId>,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    path: Path,
+    /// A channel runs or ran on it.
+    used: bool,
+}
+
+struct Outbound {
+    connection: ConnectionId,
+    frames: mpsc::Sender<Vec<u8>>,
+    /// Until the stream is open.
+    unopened: Option<mpsc::Receiver<Vec<u8>>>,
+}
+
+impl Session {
+    fn new(peer: PeerId, incoming: bool) -> Self {
+        Self {
+            peer,
+            passed: false,
+            incoming,
+            deadline: Instant::now() + HELLO,
+            links: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            inbound: BTreeMap::new(),
+        }
+    }
+
+    /// The connection for a new outbound channel: direct before relayed, then one in use before an
+    /// idle one, then the newest.
+    fn carrier(&self) -> Option<ConnectionId> {
+        let rank = |(id, link): &(&ConnectionId, &Link)| (link.path, link.used, **id);
+        self.links.iter().max_by_key(rank).map(|(id, _)| *id)
+    }
+
+    fn path(&self) -> Path {
+        self.links.values().map(|link| link.path).max().unwrap_or(Path::Circuit)
+    }
+}
+
+impl Devices {
+    pub(super) fn connected(&self, device: DeviceKey) -> bool {
+        self.0.contains_key(&device)
+    }
+
+    pub(super) fn has_link(&self, device: DeviceKey, connection: ConnectionId) -> bool {
+        self.0.get(&device).is_some_and(|session| session.links.contains_key(&connection))
+    }
+
+    fn strangers(&self) -> usize {
+        self.0.values().filter(|session| session.incoming && !session.passed).count()
+    }
+}
+
+impl Driver {
+    pub(super) fn dial(&mut self, device: DeviceKey) {
+        if self.devices.connected(device) || self.dialing.values().any(|other| *other == device) {
+            return;
+        }
+        let fail = |reason: &str| Event::DialFailed { device, reason: reason.to_owned() };
+        let Some(peer) = identity::peer_id(device).filter(|_| device != self.own) else {
+            return self.tell(fail("this is no other device"));
+        };
+        let circuits: Vec<Multiaddr> = self
+            .relays
+            .ready()
+            .map(|relay| relay.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(peer)))
+            .collect();
+        if circuits.is_empty() {
+            return self.tell(fail("no relay is connected"));
+        }
+        let options = DialOpts::peer_id(peer)
+            .addresses(circuits)
+            .condition(PeerCondition::Always)
+            .override_dial_concurrency_factor(NonZeroU8::MIN)
+            .build();
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.dialing.insert(connection, device);
+            }
+            Err(error) => self.tell(fail(&super::dial_reason(&error))),
+        }
+    }
+
+    pub(super) fn device_connected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        endpoint: &ConnectedPoint,
+    ) {
+        self.dialing.remove(&connection);
+        let incoming = endpoint.is_listener();
+        let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
+        let device = identity::device(peer).filter(|_| incoming || path == Path::Circuit);
+        // Else it is a relay that was taken off the list meanwhile.
+        let Some(device) = device else {
+            self.swarm.close_connection(connection);
+            return;
+        };
+        let strangers = self.devices.strangers();
+        match self.devices.0.entry(device) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().links.insert(connection, Link { path, used: false });
+            }
+            Entry::Vacant(_) if incoming && strangers >= MAX_STRANGERS => {
+                tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
+                self.swarm.close_connection(connection);
+            }
+            Entry::Vacant(empty) => {
+                let session = empty.insert(Session::new(peer, incoming));
+                session.links.insert(connection, Link { path, used: false });
+                self.tell(Event::Connected { device, path });
+            }
+        }
+    }
+
+    pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
+        let sessions = self.devices.0.iter_mut();
+        let found = sessions.filter_map(|(device, session)| {
+            session.links.remove(&connection).map(|link| (*device, link, session.links.is_empty()))
+        });
+        let Some((device, link, last)) = found.into_iter().next() else { return };
+        if last || link.used {
+            self.start_over(device, reason, |_, link| !link.used);
+        }
+    }
+
+    /// Ends a session and all its connections.
+    pub(super) fn end_device(&mut self, device: DeviceKey, reason: &str) {
+        self.start_over(device, reason, |_, _| false);
+    }
+
+    /// Ends a session; connections to keep begin the next one.
+    fn start_over(
+        &mut self,
+        device: DeviceKey,
+        reason: &str,
+        keep: impl Fn(ConnectionId, Link) -> bool,
+    ) {
+        let Some(session) = self.devices.0.remove(&device) else { return };
+        tracing::debug!(%device, reason, "session ended");
+        let mut next = Session::new(session.peer, session.incoming);
+        for (connection, link) in session.links {
+            if keep(connection, link) {
+                next.links.insert(connection, Link { used: false, ..link });
+            } else if session.outbound.values().any(|out| out.connection == connection) {
+                // Its writers end once what is queued is out, since their queues end below.
+                self.lingering.insert(connection, Instant::now() + LINGER);
+                self.wake_within(LINGER);
+            } else {
+                self.swarm.close_connection(connection);
+            }
+        }
+        self.tell(Event::Disconnected { device, reason: reason.to_owned() });
+        if !next.links.is_empty() {
+            self.tell(Event::Connected { device, path: next.path() });
+            self.devices.0.insert(device, next);
+        }
+    }
+
+    pub(super) fn pass(&mut self, device: DeviceKey) {
+        if let Some(session) = self.devices.0.get_mut(&device) {
+            session.passed = true;
+        }
+    }
+
+    pub(super) fn send(&mut self, device: DeviceKey, channel: Channel, frame: Vec<u8>) {
+        let Some(session) = self.devices.0.get_mut(&device) else {
+            tracing::debug!(%device, ?channel, "not connected, a frame is dropped");
+            return;
+        };
+        if !session.passed && !channel.open_to_strangers() {
+            tracing::warn!(?channel, "a frame for a device that has not passed hello is dropped");
+            return;
+        }
+        if !session.outbound.contains_key(&channel) {
+            let running = session.outbound.values().map(|out| out.connection).next();
+            let Some(connection) = running.or_else(|| session.carrier()) else { return };
+            if let Some(link) = session.links.get_mut(&connection) {
+                link.used = true;
+            }
+            // A channel holds one more than this for its one sender.
+            let (frames, unopened) = mpsc::channel(MAX_QUEUED - 1);
+            let outbound = Outbound { connection, frames, unopened: Some(unopened) };
+            session.outbound.insert(channel, outbound);
+            let protocol = StreamProtocol::new(channel.protocol());
+            self.swarm.behaviour_mut().streams.open(session.peer, connection, protocol);
+        }
+        let Some(outbound) = session.outbound.get_mut(&channel) else { return };
+        if outbound.frames.try_send(frame).is_err() {
+            tracing::warn!(?channel, "a device does not keep up with {MAX_QUEUED} waiting frames");
+            self.end_device(device, "it does not keep up with what it is sent");
+        }
+    }
+
+    pub(super) fn channel_opened(
+        &mut self,
+        device: DeviceKey,
+        connection: ConnectionId,
+        protocol: &str,
+        stream: Stream,
+    ) {
+        let Some(session) = self.devices.0.get_mut(&device) else { return };
+        let outbound = session.outbound.iter_mut().find(|(c, _)| c.protocol() == protocol);
+        if let Some((channel, outbound)) = outbound
+            && outbound.connection == connection
+            && let Some(frames) = outbound.unopened.take()
+        {
+            let max = channel.max_frame();
+            self.writing.push(pipes::write(session.peer, connection, stream, frames, max));
+        }
+    }
+
+    pub(super) fn channel_accepted(
+        &mut self,
+        device: DeviceKey,
+        connection: ConnectionId,
+        channel: Channel,
+        stream: Stream,
+    ) {
+        if !self.devices.has_link(device, connection) {
+            return;
+        }
+        let before = self.devices.0.get(&device).and_then(|s| s.inbound.get(&channel)).copied();
+        match before {
+            Some(before) if before == connection => {
+                return self.end_device(device, "it opened a channel twice");
+            }
+            Some(_) => self.start_over(device, "it started over", |id, _| id == connection),
+            None => {}
+        }
+        let Some(session) = self.devices.0.get_mut(&device) else { return };
+        if let Some(link) = session.links.get_mut(&connection) {
+            link.used = true;
+        }
+        session.inbound.insert(channel, connection);
+        let (peer, source) = (session.peer, Source::Channel(channel));
+        self.reading.push(pipes::read(peer, connection, source, stream, channel.max_frame()));
+    }
+
+    pub(super) fn received(
+        &mut self,
+        from: DeviceKey,
+        connection: ConnectionId,
+        channel: Channel,
+        frame: Vec<u8>,
+    ) {
+        let Some(session) = self.devices.0.get(&from) else { return };
+        if session.inbound.get(&channel) != Some(&connection) {
+            return;
+        }
+        if session.passed || channel.open_to_strangers() {
+            self.tell(Event::Received { from, channel, frame });
+        } else {
+            tracing::debug!(device = %from, ?channel, "dropped, it has not passed hello");
+        }
+    }
+
+    /// Ends sessions that did not pass hello in time.
+    pub(super) fn strangers_due(&mut self, now: Instant) {
+        let late = |session: &Session| !session.passed && session.deadline <= now;
+        let due: Vec<_> =
+            self.devices.0.iter().filter(|(_, s)| late(s)).map(|(device, _)| *device).collect();
+        for device in due {
+            self.end_device(device, "hello did not pass within 10 s");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Relays: each in the list is dialled, reserved and met at, again and again, on its own.
+
+use super::{
+    Driver,
+    pipes::{self, Source},
+};
+use crate::{
+    backoff::Backoff,
+    behaviour::HANDSHAKE,
+    identity,
+    meet::{
+        self, Request,
+        client::{Listing, News},
+    },
+    network::{Event, RelayState},
+};
+use chats_core::{id::MeetTag, wire};
+use futures::{AsyncReadExt, channel::mpsc};
+use libp2p::{
+    Multiaddr, PeerId, Stream, StreamProtocol,
+    core::{ConnectedPoint, transport::ListenerId},
+    multiaddr::Protocol,
+    swarm::{
+        ConnectionId,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+};
+use std::time::Duration;
+use web_time::Instant;
+
+/// Relays at once.
+const MAX_RELAYS: usize = 16;
+/// A relay that served us this long is trusted again: its next failure is its first.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// All relays of the list that can be used.
+#[derive(Default)]
+pub(super) struct Relays(Vec<Relay>);
+
+struct Relay {
+    /// As given, with the peer at its end.
+    addr: Multiaddr,
+    /// Without it.
+    dial: Multiaddr,
+    peer: PeerId,
+    backoff: Backoff,
+    listing: Listing,
+    stage: Stage,
+}
+
+enum Stage {
+    /// For the next attempt.
+    Waiting { until: Instant },
+    /// Being dialled, or connected and not yet ready.
+    Opening(Opening),
+    /// Reserved and meeting.
+    Ready {
+        connection: ConnectionId,
+        listener: ListenerId,
+        since: Instant,
+        requests: mpsc::Sender<Vec<u8>>,
+    },
+}
+
+struct Opening {
+    connection: ConnectionId,
+    /// By when it must be ready; connections have a timeout of their own.
+    deadline: Option<Instant>,
+    listener: Option<ListenerId>,
+    reserved: bool,
+    requests: Option<mpsc::Sender<Vec<u8>>>,
+}
+
+impl Relay {
+    fn connection(&self) -> Option<ConnectionId> {
+        match &self.stage {
+            Stage::Waiting { .. } => None,
+            Stage::Opening(opening) => Some(opening.connection),
+            Stage::Ready { connection, .. } => Some(*connection),
+        }
+    }
+
+    fn listener(&self) -> Option<ListenerId> {
+        match &self.stage {
+            Stage::Waiting { .. } => None,
+            Stage::Opening(opening) => opening.listener,
+            Stage::Ready { listener, .. } => Some(*listener),
+        }
+    }
+}
+
+impl Relays {
+    pub(super) fn is_relay(&self, peer: PeerId) -> bool {
+        self.0.iter().any(|relay| relay.peer == peer)
+    }
+
+    /// Addresses of relays through which others can be dialled.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Multiaddr> {
+        let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
+        self.0.iter().filter(ready).map(|relay| &relay.addr)
+    }
+
+    fn on(&mut self, connection: ConnectionId) -> Option<&mut Relay> {
+        self.0.iter_mut().find(|relay| relay.connection() == Some(connection))
+    }
+
+    fn of(&mut self, peer: PeerId) -> Option<&mut Relay> {
+        self.0.iter_mut().find(|relay| relay.peer == peer)
+    }
+}
+
+impl Driver {
+    pub(super) fn set_relays(&mut self, wanted: Vec<Multiaddr>) {
+        let old = std::mem::take(&mut self.relays.0);
+        let (mut kept, dropped): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|relay| wanted.contains(&relay.addr));
+        let known: Vec<_> = kept.iter().map(|relay| relay.addr.clone()).collect();
+        let mut refused = Vec::new();
+        let mut added = Vec::new();
+        for addr in wanted.into_iter().filter(|addr| !known.contains(addr)) {
+            let split = identity::split_peer(&addr).filter(|(dial, _)| !dial.iter().any(is_peer));
+            let reason = match split {
+                None => "the address must end in /p2p/ and the relay's peer id",
+                Some((_, peer)) if kept.iter().any(|relay| relay.peer == peer) => {
+                    "this relay is already in the list"
+                }
+                Some(_) if kept.len() >= MAX_RELAYS => "at most 16 relays are used",
+                Some((dial, peer)) => {
+                    added.push(peer);
+                    kept.push(Relay {
+                        addr,
+                        dial,
+                        peer,
+                        backoff: Backoff::default(),
+                        listing: Listing::default(),
+                        stage: Stage::Waiting { until: Instant::now() },
+                    });
+                    continue;
+                }
+            };
+            refused.push((addr, reason));
+        }
+        self.relays.0 = kept;
+        for (addr, reason) in refused {
+            let state = RelayState::Failed { reason: reason.to_owned(), retry_in: None };
+            self.tell(Event::Relay { addr, state });
+        }
+        for mut relay in dropped {
+            if let Some(connection) = relay.connection() {
+                self.swarm.close_connection(connection);
+            }
+            self.forget(&mut relay.listing);
+        }
+        for peer in added {
+            self.dial_relay(peer);
+        }
+    }
+
+    pub(super) fn retry_relays(&mut self) {
+        let mut due = Vec::new();
+        for relay in &mut self.relays.0 {
+            relay.backoff.reset();
+            if matches!(relay.stage, Stage::Waiting { .. }) {
+                due.push(relay.peer);
+            }
+        }
+        due.into_iter().for_each(|peer| self.dial_relay(peer));
+    }
+
+    fn dial_relay(&mut self, peer: PeerId) {
+        let Some(relay) = self.relays.of(peer) else { return };
+        let options = DialOpts::peer_id(peer)
+            .addresses(vec![relay.dial.clone()])
+            .condition(PeerCondition::Always)
+            .build();
+        let connection = options.connection_id();
+        relay.stage = Stage::Opening(Opening {
+            connection,
+            deadline: None,
+            listener: None,
+            reserved: false,
+            requests: None,
+        });
+        let addr = relay.addr.clone();
+        self.tell(Event::Relay { addr, state: RelayState::Connecting });
+        if let Err(error) = self.swarm.dial(options) {
+            self.relay_closed(connection, &super::dial_reason(&error));
+        }
+    }
+
+    pub(super) fn relay_connected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        endpoint: &ConnectedPoint,
+    ) {
+        let relay = self.relays.on(connection).filter(|_| !endpoint.is_relayed());
+        let Some(Relay { stage: Stage::Opening(opening), addr, .. }) = relay else {
+            // Not dialled by us for relaying, and a relay is no device.
+            self.swarm.close_connection(connection);
+            return;
+        };
+        opening.deadline = Some(Instant::now() + HANDSHAKE);
+        match self.swarm.listen_on(addr.clone().with(Protocol::P2pCircuit)) {
+            Ok(listener) => opening.listener = Some(listener),
+            Err(error) => {
+                let reason = super::root_cause(&error);
+                return self.relay_closed(connection, &reason);
+            }
+        }
+        let protocol = StreamProtocol::new(meet::PROTOCOL);
+        self.swarm.behaviour_mut().streams.open(peer, connection, protocol);
+    }
+
+    pub(super) fn reserved(&mut self, peer: PeerId) {
+        if let Some(Relay { stage: Stage::Opening(opening), .. }) = self.relays.of(peer) {
+            opening.reserved = true;
+            let connection = opening.connection;
+            self.relay_ready(connection);
+        }
+    }
+
+    pub(super) fn meet_opened(&mut self, connection: ConnectionId, stream: Stream) {
+        let Some(relay) = self.relays.on(connection) else { return };
+        let Stage::Opening(opening) = &mut relay.stage else { return };
+        // A channel holds one more than this for its one sender.
+        let (requests, queue) = mpsc::channel(meet::MAX_TAGS - 1);
+        opening.requests = Some(requests);
+        let (reader, writer) = stream.split();
+        let peer = relay.peer;
+        self.reading.push(pipes::read(peer, connection, Source::Meet, reader, meet::MAX_FRAME));
+        self.writing.push(pipes::write(peer, connection, writer, queue, meet::MAX_FRAME));
+        self.relay_ready(connection);
+    }
+
+    /// Enters the tags once others can reach us, and not before.
+    fn relay_ready(&mut self, connection: ConnectionId) {
+        let Some(relay) = self.relays.on(connection) else { return };
+        let Stage::Opening(opening) = &mut relay.stage else { return };
+        let Some(listener) = opening.listener.filter(|_| opening.reserved) else { return };
+        let Some(requests) = opening.requests.take() else { return };
+        relay.stage = Stage::Ready { connection, listener, since: Instant::now(), requests };
+        let addr = relay.addr.clone();
+        self.tell(Event::Relay { addr, state: RelayState::Connected { rtt: None } });
+        for tag in self.tags.clone() {
+            self.enter(connection, tag);
+        }
+    }
+
+    pub(super) fn meet(&mut self, tag: MeetTag) {
+        if self.tags.contains(&tag) {
+            return;
+        }
+        if self.tags.len() >= meet::MAX_TAGS {
+            tracing::warn!("at most {} tags can be entered, one is ignored", meet::MAX_TAGS);
+            return;
+        }
+        self.tags.insert(tag);
+        let connections: Vec<_> = self.relays.0.iter().filter_map(Relay::connection).collect();
+        connections.into_iter().for_each(|connection| self.enter(connection, tag));
+    }
+
+    fn enter(&mut self, connection: ConnectionId, tag: MeetTag) {
+        let Some(relay) = self.relays.on(connection) else { return };
+        let Stage::Ready { requests, .. } = &mut relay.stage else { return };
+        relay.listing.entered(tag);
+        // There is room for every tag there can be.
+        if requests.try_send(wire::encode(&Request::Enter(tag))).is_err() {
+            self.relay_closed(connection, "the relay does not take requests");
+        }
+    }
+
+    pub(super) fn meet_said(&mut self, connection: ConnectionId, frame: &[u8]) {
+        let own = self.own;
+        let Some(relay) = self.relays.on(connection) else { return };
+        match relay.listing.read(own, frame) {
+            Ok(News::Present(devices)) => self.tell(Event::Present(devices)),
+            Ok(News::Arrived(device)) => {
+                let listings = self.relays.0.iter().filter(|relay| relay.listing.lists(device));
+                if listings.count() == 1 {
+                    self.tell(Event::Arrived(device));
+                }
+            }
+            Ok(News::Left(device)) => {
+                if !self.relays.0.iter().any(|relay| relay.listing.lists(device)) {
+                    self.tell(Event::Left(device));
+                }
+            }
+            Ok(News::Nothing) => {}
+            Err(reason) => self.relay_closed(connection, &reason),
+        }
+    }
+
+    /// Notes a round trip; whether the connection is a relay's.
+    pub(super) fn relay_rtt(&mut self, connection: ConnectionId, rtt: Duration) -> bool {
+        let Some(relay) = self.relays.on(connection) else { return false };
+        if matches!(relay.stage, Stage::Ready { .. }) {
+            let addr = relay.addr.clone();
+            self.tell(Event::Relay { addr, state: RelayState::Connected { rtt: Some(rtt) } });
+        }
+        true
+    }
+
+    pub(super) fn reservation_ended(&mut self, listener: ListenerId, reason: &str) {
+        let relay = self.relays.0.iter().find(|relay| relay.listener() == Some(listener));
+        if let Some(connection) = relay.and_then(Relay::connection) {
+            self.relay_closed(connection, reason);
+        }
+    }
+
+    /// The connection to a relay is gone or of no use: tries again later.
+    pub(super) fn relay_closed(&mut self, connection: ConnectionId, reason: &str) {
+        let Some(relay) = self.relays.0.iter_mut().find(|r| r.connection() == Some(connection))
+        else {
+            return;
+        };
+        let now = Instant::now();
+        if let Stage::Ready { since, .. } = relay.stage
+            && now.saturating_duration_since(since) > STEADY
+        {
+            relay.backoff.reset();
+        }
+        let wait = relay.backoff.next(&mut self.rng);
+        relay.stage = Stage::Waiting { until: now + wait };
+        let mut listing = std::mem::take(&mut relay.listing);
+        let state = RelayState::Failed { reason: reason.to_owned(), retry_in: Some(wait) };
+        let event = Event::Relay { addr: relay.addr.clone(), state };
+        self.tell(event);
+        self.swarm.close_connection(connection);
+        self.forget(&mut listing);
+        self.wake_within(wait);
+    }
+
+    fn forget(&mut self, listing: &mut Listing) {
+        for device in listing.clear() {
+            if !self.relays.0.iter().any(|relay| relay.listing.lists(device)) {
+                self.tell(Event::Left(device));
+            }
+        }
+    }
+
+    /// Dials relays whose wait is over, and gives up on those that do not become ready.
+    pub(super) fn relays_due(&mut self, now: Instant) {
+        let mut dial = Vec::new();
+        let mut late = Vec::new();
+        for relay in &self.relays.0 {
+            match &relay.stage {
+                Stage::Waiting { until } if *until <= now => dial.push(relay.peer),
+                Stage::Opening(opening) if opening.deadline.is_some_and(|at| at <= now) => {
+                    late.push(opening.connection);
+                }
+                _ => {}
+            }
+        }
+        dial.into_iter().for_each(|peer| self.dial_relay(peer));
+        for connection in late {
+            self.relay_closed(connection, "the relay answers, but makes no reservation");
+        }
+    }
+}
+
+fn is_peer(part: Protocol<'_>) -> bool {
+    matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit)
+}
