@@ -126,9 +126,7 @@ contract Communities {
         bytes32 rolling
     );
     /// @notice A pause began or ended.
-    event PauseChanged(
-        uint64 indexed id, bool paused, address by, uint64 version, bytes32 rolling
-    );
+    event PauseChanged(uint64 indexed id, bool paused, address by, uint64 version, bytes32 rolling);
     /// @notice The community has a new name.
     event NameChanged(uint64 indexed id, string name);
     /// @notice The community has a new profile; read it with `community`.
