@@ -1,2 +1,9 @@
-//! stub
-fn main() {}
+//! Community Chats: the page.
+
+mod engine;
+mod model;
+mod route;
+
+fn main() {
+    console_error_panic_hook::set_once();
+}
