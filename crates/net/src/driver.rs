@@ -10,7 +10,7 @@ mod relays;
 use crate::{
     behaviour::{Behaviour, BehaviourEvent},
     identity, meet,
-    network::{Command, Event, StartError},
+    network::{Command, Event},
     streams::{self, Happening},
 };
 use chats_core::{
@@ -113,11 +113,8 @@ impl Driver {
 
     /// Accepts direct connections at `addr`.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn listen(&mut self, addr: Multiaddr) -> Result<(), StartError> {
-        match self.swarm.listen_on(addr.clone()) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(StartError::Listen { addr, reason: root_cause(&error) }),
-        }
+    pub(crate) fn listen(&mut self, addr: Multiaddr) -> Result<(), String> {
+        self.swarm.listen_on(addr).map(|_| ()).map_err(|error| root_cause(&error))
     }
 
     fn tell(&mut self, event: Event) {
@@ -348,7 +345,7 @@ impl Future for Driver {
 }
 
 /// The innermost cause of an error; the layers above it only say where it passed.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

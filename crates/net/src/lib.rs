@@ -11,6 +11,8 @@
 pub mod browser;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod relay;
 
 mod backoff;
 mod behaviour;

@@ -48,7 +48,7 @@ pub fn start(
     let rng = SmallRng::from_os_rng();
     let mut driver = Driver::new(swarm, secret.device(), commands, events, rng);
     for addr in listen {
-        driver.listen(addr)?;
+        driver.listen(addr.clone()).map_err(|reason| StartError::Listen { addr, reason })?;
     }
     driver.use_relays(relays);
     tokio::spawn(driver);
