@@ -3,7 +3,6 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import solc from "solc";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const check = process.argv[2] === "--check";
@@ -12,6 +11,10 @@ if (process.argv.length > (check ? 3 : 2)) {
   process.exit(2);
 }
 
+const { default: solc } = await import("solc").catch(() => {
+  console.error('the compiler is missing: run "npm ci --ignore-scripts" in contracts/');
+  process.exit(1);
+});
 const sources = Object.fromEntries(
   readdirSync(join(root, "src"))
     .filter((file) => file.endsWith(".sol"))
