@@ -61,6 +61,8 @@ pub struct CommunityView {
     pub owner: Option<Wallet>,
     /// How many seats it has.
     pub members: u64,
+    /// Whether its owner shuts members out for now.
+    pub paused: bool,
     /// Where this was read.
     pub read: Option<Reading>,
 }

@@ -143,6 +143,12 @@ impl AccessBook {
         true
     }
 
+    /// Asks about a wallet again, whatever is known of it, and without waiting for the pace.
+    pub fn recheck(&mut self, wallet: Wallet) {
+        (self.failures, self.last_asked) = (0, None);
+        self.want(wallet);
+    }
+
     /// The newest version of the community that was heard of.
     #[must_use]
     pub const fn version(&self) -> u64 {

@@ -21,6 +21,7 @@
 pub mod access;
 pub mod certificate;
 pub mod channel;
+pub mod config;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
 pub mod fixtures;
@@ -32,5 +33,6 @@ pub mod negotiation;
 pub mod node;
 mod peers;
 pub mod presence;
+pub mod speaking;
 pub mod time;
 pub mod wire;

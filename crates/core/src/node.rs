@@ -70,6 +70,8 @@ pub enum Input {
     SetMuted(bool),
     /// Try again to reach a participant that was given up on.
     Retry(DeviceKey),
+    /// Ask the chain about our own wallet again, at once.
+    Recheck,
 }
 
 impl Input {
@@ -313,6 +315,7 @@ impl Node {
             }
             Input::SetMuted(muted) => meetings.set_muted(muted, now, peers, out),
             Input::Retry(device) => meetings.retry(device),
+            Input::Recheck => access.recheck(peers.own().certificate.statement.wallet),
         }
         self.settle(now);
     }
