@@ -54,8 +54,7 @@ fn lock_in(folder: &Path, name: &str) -> Result<Lock> {
         .with_context(|| format!("cannot open {}", path.display()))?;
     if file.try_lock().is_err() {
         eprintln!("waiting for another process that installs {name}");
-        file.lock()
-            .with_context(|| format!("cannot lock {}", path.display()))?;
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(Lock(file))
 }
@@ -77,14 +76,7 @@ mod tests {
             })
         };
         let path = folder.join("thing.lock");
-        assert!(
-            File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .try_lock()
-                .is_err()
-        );
+        assert!(File::options().write(true).open(&path).unwrap().try_lock().is_err());
         assert!(receiver.try_recv().is_err());
         drop(first);
         assert_eq!(receiver.recv().unwrap(), "second");

@@ -45,36 +45,17 @@ impl Chain {
     pub(crate) fn start(folder: &Path) -> Result<Self> {
         let modules = tools::npm("contracts")?;
         let mut anvil = Command::new(modules.join(platform_package()?).join("bin/anvil"));
-        anvil.args([
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--chain-id",
-            &CHAIN_ID.to_string(),
-        ]);
+        anvil.args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN_ID.to_string()]);
         // A transaction is mined at once, and a block a second besides, so that a reader who looks
         // some blocks behind the head sees a change soon, as on a real chain.
         anvil.args(["--block-time", "1", "--mixed-mining"]);
         let mut service = Service::start("anvil", &mut anvil, folder)?;
         let rpc = service.wait_for(Duration::from_secs(30), |line| {
-            Some(format!(
-                "http://{}",
-                line.strip_prefix("Listening on ")?.trim()
-            ))
+            Some(format!("http://{}", line.strip_prefix("Listening on ")?.trim()))
         })?;
-        let client = Client {
-            agent: ureq::agent(),
-            rpc: rpc.clone(),
-        };
-        let communities = client
-            .set_up()
-            .context("setting up the local chain failed")?;
-        Ok(Self {
-            rpc,
-            communities,
-            service,
-        })
+        let client = Client { agent: ureq::agent(), rpc: rpc.clone() };
+        let communities = client.set_up().context("setting up the local chain failed")?;
+        Ok(Self { rpc, communities, service })
     }
 }
 
@@ -102,28 +83,16 @@ impl Client {
     fn set_up(&self) -> Result<Address> {
         let accounts: Vec<Address> = serde_json::from_value(self.call("eth_accounts", json!([]))?)?;
         let [owner, moderator, members @ ..] = accounts.as_slice() else {
-            bail!(
-                "the chain has {} accounts and 10 are needed",
-                accounts.len()
-            );
+            bail!("the chain has {} accounts and 10 are needed", accounts.len());
         };
-        let members = members
-            .get(..4)
-            .context("the chain has fewer than 10 accounts")?;
+        let members = members.get(..4).context("the chain has fewer than 10 accounts")?;
         let receipt = self.transact(*owner, None, &creation_code()?)?;
         let contract: Address = serde_json::from_value(receipt["contractAddress"].clone())
             .context("the deployment's receipt names no contract")?;
-        let create = createCall {
-            name: COMMUNITY_NAME.to_owned(),
-            profile: String::new(),
-        };
+        let create = createCall { name: COMMUNITY_NAME.to_owned(), profile: String::new() };
         self.transact(*owner, Some(contract), &create.abi_encode())?;
         for (accounts, role) in [(vec![*moderator], MODERATOR), (members.to_vec(), MEMBER)] {
-            let call = setRolesCall {
-                id: 1,
-                accounts,
-                role,
-            };
+            let call = setRolesCall { id: 1, accounts, role };
             self.transact(*owner, Some(contract), &call.abi_encode())?;
         }
         self.call("anvil_mine", json!([format!("{SETTLING_BLOCKS:#x}")]))?;
@@ -160,10 +129,9 @@ impl Client {
 fn result(answer: &Value) -> Result<Value> {
     match (answer.get("result"), answer.get("error")) {
         (Some(result), None) => Ok(result.clone()),
-        (_, Some(error)) => Err(anyhow!(
-            "{}",
-            error["message"].as_str().unwrap_or("unnamed error")
-        )),
+        (_, Some(error)) => {
+            Err(anyhow!("{}", error["message"].as_str().unwrap_or("unnamed error")))
+        }
         (None, None) => bail!("neither a result nor an error: {answer}"),
     }
 }
@@ -173,9 +141,7 @@ fn creation_code() -> Result<Vec<u8>> {
     let text =
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let contract: Value = serde_json::from_str(&text)?;
-    let code = contract["bytecode"]
-        .as_str()
-        .context("Communities.json has no \"bytecode\"")?;
+    let code = contract["bytecode"].as_str().context("Communities.json has no \"bytecode\"")?;
     hex::decode(code).context("\"bytecode\" in Communities.json is not hexadecimal")
 }
 
@@ -203,18 +169,13 @@ mod tests {
             .filter(|entry| entry["type"] == "function")
             .map(|entry| {
                 let inputs = entry["inputs"].as_array().unwrap();
-                let types: Vec<_> = inputs
-                    .iter()
-                    .map(|one| one["type"].as_str().unwrap())
-                    .collect();
+                let types: Vec<_> =
+                    inputs.iter().map(|one| one["type"].as_str().unwrap()).collect();
                 format!("{}({})", entry["name"].as_str().unwrap(), types.join(","))
             })
             .collect();
         for call in [createCall::SIGNATURE, setRolesCall::SIGNATURE] {
-            assert!(
-                signatures.iter().any(|one| one == call),
-                "{call} is not in {signatures:?}"
-            );
+            assert!(signatures.iter().any(|one| one == call), "{call} is not in {signatures:?}");
         }
     }
 

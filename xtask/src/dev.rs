@@ -19,13 +19,8 @@ pub(crate) fn run(port: u16, profile: Profile) -> Result<ExitCode> {
     let address = serve::address(&listener)?;
     process::stopping_is_success();
     eprintln!("chain {}, relay {}", stack.chain.rpc, stack.relay.address);
-    eprintln!(
-        "logs in {}; Ctrl-C stops everything",
-        stack.folder.display()
-    );
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    eprintln!("logs in {}; Ctrl-C stops everything", stack.folder.display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         println!("ready {address}");
         tokio::select! {

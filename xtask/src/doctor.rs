@@ -15,19 +15,13 @@ pub(crate) fn run() -> Result<ExitCode> {
         let found = tools::find(program).is_some();
         blocked |= !found;
         let version = if found {
-            process::output(program, tools::command(program)?.arg("--version"))?
-                .trim()
-                .to_owned()
+            process::output(program, tools::command(program)?.arg("--version"))?.trim().to_owned()
         } else {
             "missing: install it".to_owned()
         };
         println!("{program:<24} {version}");
     }
-    let wasm = if tools::has_wasm_target()? {
-        "there"
-    } else {
-        "missing: installed when needed"
-    };
+    let wasm = if tools::has_wasm_target()? { "there" } else { "missing: installed when needed" };
     println!("{:<24} {wasm}", tools::WASM);
     for (tool, wanted, installed) in tools::versions()? {
         let state = match installed {
@@ -39,11 +33,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     for folder in ["contracts", "e2e"] {
         let modules = tools::repository().join(folder).join("node_modules");
-        let state = if modules.exists() {
-            "there"
-        } else {
-            "missing: installed when needed"
-        };
+        let state = if modules.exists() { "there" } else { "missing: installed when needed" };
         println!("{:<24} {state}", format!("{folder}/node_modules"));
     }
     for program in ["chromium", "chromedriver"] {
@@ -54,9 +44,5 @@ pub(crate) fn run() -> Result<ExitCode> {
         );
         println!("{program:<24} {state}");
     }
-    Ok(if blocked {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if blocked { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

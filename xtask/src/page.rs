@@ -34,15 +34,7 @@ impl Profile {
 }
 
 /// Top-level folders that no part of the page is made from.
-const NOT_INPUT: [&str; 7] = [
-    ".git",
-    "contracts",
-    "deploy",
-    "dist",
-    "docs",
-    "e2e",
-    "target",
-];
+const NOT_INPUT: [&str; 7] = [".git", "contracts", "deploy", "dist", "docs", "e2e", "target"];
 
 /// The native programs, which the page does not hold either.
 const NOT_INPUT_CRATES: [&str; 2] = ["peer", "sim"];
@@ -62,16 +54,10 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|old| Some(old) == fresh(&inputs, &dist).ok()) {
         return Ok(dist);
     }
-    eprintln!(
-        "building the page, {} (4 minutes the first time, then seconds)",
-        profile.name()
-    );
+    eprintln!("building the page, {} (4 minutes the first time, then seconds)", profile.name());
     let _ = fs::remove_file(&stamp);
     // trunk calls cargo without network.
-    process::run(
-        "fetching crates",
-        tools::cargo()?.args(["fetch", "--quiet", "--locked"]),
-    )?;
+    process::run("fetching crates", tools::cargo()?.args(["fetch", "--quiet", "--locked"]))?;
     let mut trunk = tools::command("trunk")?;
     let bin = root.join("e2e/node_modules/.bin");
     let first = [cargo_for_trunk()?, cache::tools()?.join("bin"), bin];
@@ -120,10 +106,7 @@ fn cargo_for_trunk() -> Result<PathBuf> {
 
 /// What the stamp holds when `dist` is what these inputs give.
 fn fresh(inputs: &str, dist: &Path) -> Result<String> {
-    Ok(format!(
-        "{inputs} {}",
-        stamp::of_trees(&[dist.to_owned()], "")?
-    ))
+    Ok(format!("{inputs} {}", stamp::of_trees(&[dist.to_owned()], "")?))
 }
 
 /// Everything that may change the page. Too much here costs a needless build, too little gives an
@@ -132,9 +115,7 @@ fn inputs(root: &Path) -> Result<Vec<PathBuf>> {
     let mut inputs = listed(root, |name| {
         !NOT_INPUT.contains(&name) && !["crates", "xtask"].contains(&name) && !name.ends_with(".md")
     })?;
-    inputs.extend(listed(&root.join("crates"), |name| {
-        !NOT_INPUT_CRATES.contains(&name)
-    })?);
+    inputs.extend(listed(&root.join("crates"), |name| !NOT_INPUT_CRATES.contains(&name))?);
     inputs.push(root.join("contracts/abi"));
     inputs.push(root.join("e2e/package-lock.json"));
     inputs.push(root.join("xtask/src/page.rs"));
@@ -172,9 +153,7 @@ fn inline_scripts(html: &str) -> Vec<&str> {
     let scripts = html.split("<script").skip(1).filter_map(|rest| {
         let (attributes, rest) = rest.split_once('>')?;
         let (body, _) = rest.split_once("</script>")?;
-        let has_source = attributes
-            .split_whitespace()
-            .any(|word| word.starts_with("src="));
+        let has_source = attributes.split_whitespace().any(|word| word.starts_with("src="));
         (!has_source).then_some(body)
     });
     scripts.collect()
@@ -213,14 +192,7 @@ mod tests {
     fn the_native_programs_and_the_tests_are_no_input_and_the_sources_are() {
         let root = tools::repository();
         let inputs = inputs(root).unwrap();
-        for input in [
-            "src",
-            "index.html",
-            "Cargo.lock",
-            "crates/core",
-            "public",
-            ".cargo",
-        ] {
+        for input in ["src", "index.html", "Cargo.lock", "crates/core", "public", ".cargo"] {
             assert!(inputs.contains(&root.join(input)), "{input}");
         }
         for other in ["dist", "e2e", "xtask", "crates/peer", ".git", "crates"] {

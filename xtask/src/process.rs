@@ -22,10 +22,8 @@ use nix::unistd::Pid;
 /// How long a child may take to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
 
-static RUNNING: Mutex<Registry> = Mutex::new(Registry {
-    groups: BTreeSet::new(),
-    folders: BTreeSet::new(),
-});
+static RUNNING: Mutex<Registry> =
+    Mutex::new(Registry { groups: BTreeSet::new(), folders: BTreeSet::new() });
 static STOPPING: AtomicBool = AtomicBool::new(false);
 static STOP_IS_SUCCESS: AtomicBool = AtomicBool::new(false);
 
@@ -54,9 +52,7 @@ pub(crate) fn halt_if_stopping() {
 /// Stops all children and leaves on SIGINT, SIGTERM or SIGHUP.
 pub(crate) fn stop_on_signals() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupt, mut terminate, mut hangup) = {
         let _inside = runtime.enter();
         (
@@ -65,21 +61,19 @@ pub(crate) fn stop_on_signals() -> Result<()> {
             signal(SignalKind::hangup())?,
         )
     };
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            let number = runtime.block_on(async {
-                tokio::select! {
-                    _ = interrupt.recv() => 2,
-                    _ = terminate.recv() => 15,
-                    _ = hangup.recv() => 1,
-                }
-            });
-            STOPPING.store(true, Ordering::SeqCst);
-            stop_all();
-            let success = STOP_IS_SUCCESS.load(Ordering::Relaxed);
-            std::process::exit(if success { 0 } else { 128 + number });
-        })?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let number = runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+                _ = hangup.recv() => 1,
+            }
+        });
+        STOPPING.store(true, Ordering::SeqCst);
+        stop_all();
+        let success = STOP_IS_SUCCESS.load(Ordering::Relaxed);
+        std::process::exit(if success { 0 } else { 128 + number });
+    })?;
     Ok(())
 }
 
@@ -87,10 +81,7 @@ pub(crate) fn stop_on_signals() -> Result<()> {
 pub(crate) fn stop_all() {
     let (groups, folders) = {
         let mut registry = registry();
-        (
-            std::mem::take(&mut registry.groups),
-            std::mem::take(&mut registry.folders),
-        )
+        (std::mem::take(&mut registry.groups), std::mem::take(&mut registry.folders))
     };
     stop_groups(&groups.into_iter().collect::<Vec<_>>());
     for folder in folders {
@@ -176,12 +167,7 @@ pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
 
 /// Runs a command to its end and gives its standard output; an error holds what it said.
 pub(crate) fn output(what: &str, command: &mut Command) -> Result<String> {
-    let child = spawn(
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )?;
+    let child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let group = group_of(&child);
     let output = child.wait_with_output();
     registry().groups.remove(&group);
@@ -196,22 +182,12 @@ pub(crate) fn output(what: &str, command: &mut Command) -> Result<String> {
 /// Runs a command to its end, showing each line of both outputs as it comes and giving it to
 /// `line` as well.
 pub(crate) fn watch(command: &mut Command, mut line: impl FnMut(&str)) -> Result<ExitStatus> {
-    let mut child = spawn(
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )?;
+    let mut child =
+        spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (sender, receiver) = channel();
     let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] = [
-        child
-            .stdout
-            .take()
-            .map(|out| Box::new(out) as Box<dyn std::io::Read + Send>),
-        child
-            .stderr
-            .take()
-            .map(|out| Box::new(out) as Box<dyn std::io::Read + Send>),
+        child.stdout.take().map(|out| Box::new(out) as Box<dyn std::io::Read + Send>),
+        child.stderr.take().map(|out| Box::new(out) as Box<dyn std::io::Read + Send>),
     ];
     for output in outputs.into_iter().flatten() {
         let sender = sender.clone();
@@ -246,15 +222,9 @@ impl Service {
     pub(crate) fn start(name: &'static str, command: &mut Command, folder: &Path) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(file.try_clone()?);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file.try_clone()?);
         let mut child = spawn(command)?;
-        let stdout = child
-            .stdout
-            .take()
-            .context("a started program has no output")?;
+        let stdout = child.stdout.take().context("a started program has no output")?;
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             let mut file = file;
@@ -265,12 +235,7 @@ impl Service {
                 let _ = sender.send(line);
             }
         });
-        Ok(Self {
-            name,
-            child,
-            lines,
-            log,
-        })
+        Ok(Self { name, child, lines, log })
     }
 
     /// Waits for the first line of output that `find` makes something of.
@@ -316,10 +281,7 @@ impl Service {
     fn last(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let line = text.lines().rev().find(|line| !line.trim().is_empty());
-        line.map_or_else(
-            || "it said nothing".to_owned(),
-            |line| line.trim().to_owned(),
-        )
+        line.map_or_else(|| "it said nothing".to_owned(), |line| line.trim().to_owned())
     }
 }
 
@@ -345,21 +307,13 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = status(&mut Command::new("no-such-program-here")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("`no-such-program-here` was not found"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`no-such-program-here` was not found"), "{error}");
     }
 
     #[test]
     fn a_failing_command_gives_what_it_said() {
         let error = output("the check", &mut shell("echo wrong >&2; exit 3")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the check failed (exit status: 3): wrong"
-        );
+        assert_eq!(error.to_string(), "the check failed (exit status: 3): wrong");
     }
 
     #[test]
@@ -378,9 +332,7 @@ mod tests {
         let script = "sleep 600 & echo child $!; wait";
         let mut service = Service::start("sleeper", &mut shell(script), &folder).unwrap();
         let grandchild: i32 = service
-            .wait_for(Duration::from_secs(10), |line| {
-                line.strip_prefix("child ")?.parse().ok()
-            })
+            .wait_for(Duration::from_secs(10), |line| line.strip_prefix("child ")?.parse().ok())
             .unwrap();
         let alive = || {
             // A killed process stays visible as a zombie until its new parent reaps it.
@@ -397,12 +349,7 @@ mod tests {
         let folder = std::env::temp_dir();
         let mut service =
             Service::start("early", &mut shell("echo port taken >&2; exit 1"), &folder).unwrap();
-        let error = service
-            .wait_for(Duration::from_secs(10), |_| None::<()>)
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "early ended before it was ready: port taken"
-        );
+        let error = service.wait_for(Duration::from_secs(10), |_| None::<()>).unwrap_err();
+        assert_eq!(error.to_string(), "early ended before it was ready: port taken");
     }
 }

@@ -16,14 +16,7 @@ pub(crate) fn build() -> Result<PathBuf> {
         eprintln!("building `chats` (2 minutes the first time, then seconds)");
     }
     let mut cargo = tools::cargo()?;
-    cargo.args([
-        "build",
-        "--quiet",
-        "--profile",
-        "native",
-        "--package",
-        "chats-peer",
-    ]);
+    cargo.args(["build", "--quiet", "--profile", "native", "--package", "chats-peer"]);
     process::run("building `chats`", &mut cargo)?;
     Ok(program)
 }
@@ -59,10 +52,7 @@ mod tests {
     #[test]
     fn only_a_line_with_an_address_and_a_peer_says_that_a_relay_listens() {
         let line = "listening /ip4/127.0.0.1/tcp/9090/ws/p2p/12D3KooWA";
-        assert_eq!(
-            listening(line).unwrap(),
-            "/ip4/127.0.0.1/tcp/9090/ws/p2p/12D3KooWA"
-        );
+        assert_eq!(listening(line).unwrap(), "/ip4/127.0.0.1/tcp/9090/ws/p2p/12D3KooWA");
         assert_eq!(listening("listening on everything"), None);
         assert_eq!(listening("now listening /ip4/1.2.3.4/p2p/x"), None);
     }

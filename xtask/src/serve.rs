@@ -29,10 +29,7 @@ pub(crate) fn listen(port: u16) -> Result<TcpListener> {
 
 /// The page's address on this listener.
 pub(crate) fn address(listener: &TcpListener) -> Result<String> {
-    Ok(format!(
-        "http://127.0.0.1:{}/",
-        listener.local_addr()?.port()
-    ))
+    Ok(format!("http://127.0.0.1:{}/", listener.local_addr()?.port()))
 }
 
 /// Serves `dist` with `config` in place of its own until the task is dropped.
@@ -40,22 +37,15 @@ pub(crate) async fn serve(listener: TcpListener, dist: &Path, config: &Value) ->
     let config = serde_json::to_string_pretty(config)?;
     let json = HeaderValue::from_static("application/json");
     let app = Router::new()
-        .route(
-            "/config.json",
-            get(async || ([(CONTENT_TYPE, json)], config)),
-        )
+        .route("/config.json", get(async || ([(CONTENT_TYPE, json)], config)))
         .fallback_service(ServeDir::new(dist))
         .layer(axum::middleware::map_response(ask_again));
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, app)
-        .await
-        .context("the page's server ended")
+    axum::serve(listener, app).await.context("the page's server ended")
 }
 
 /// The same address gives another page after each build: a browser must ask whether it changed.
 async fn ask_again<B>(mut response: Response<B>) -> Response<B> {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

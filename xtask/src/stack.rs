@@ -30,13 +30,7 @@ impl Stack {
         let chain = Chain::start(&folder)?;
         let relay = Relay::start(&chats, &folder)?;
         let config = configuration(published(dist)?, &chain, &relay);
-        Ok(Self {
-            chain,
-            relay,
-            chats,
-            config,
-            folder,
-        })
+        Ok(Self { chain, relay, chats, config, folder })
     }
 
     /// An error once one of the parts has ended.

@@ -30,9 +30,7 @@ fn add_tree(hash: &mut Sha256, path: &Path) -> Result<()> {
     if path.is_dir() {
         let mut entries = fs::read_dir(path)
             .and_then(|entries| {
-                entries
-                    .map(|entry| Ok(entry?.path()))
-                    .collect::<Result<Vec<_>, _>>()
+                entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>()
             })
             .with_context(|| format!("cannot list {}", path.display()))?;
         entries.sort();

@@ -33,9 +33,7 @@ pub(crate) fn cargo() -> Result<Command> {
 /// A command that runs in the repository and finds the cache's tools first.
 pub(crate) fn command(program: &str) -> Result<Command> {
     let mut command = Command::new(program);
-    command
-        .current_dir(repository())
-        .env("PATH", path(&[cache::tools()?.join("bin")])?);
+    command.current_dir(repository()).env("PATH", path(&[cache::tools()?.join("bin")])?);
     // Left over from `cargo run`: what is built must not depend on being built through xtask.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -58,9 +56,7 @@ pub(crate) fn path(first: &[PathBuf]) -> Result<OsString> {
 /// Where `program` is found on `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Everything that building the page takes.
@@ -68,13 +64,7 @@ pub(crate) fn for_page() -> Result<()> {
     wasm_target()?;
     wasm_bindgen()?;
     let trunk = format!("trunk@{TRUNK}");
-    install(
-        "trunk",
-        "trunk",
-        TRUNK,
-        &[&[trunk.as_str()], TRUNK_FEATURES].concat(),
-        "10 minutes",
-    )?;
+    install("trunk", "trunk", TRUNK, &[&[trunk.as_str()], TRUNK_FEATURES].concat(), "10 minutes")?;
     npm("e2e")?;
     Ok(())
 }
@@ -93,10 +83,8 @@ pub(crate) fn wasm_target() -> Result<()> {
 /// Whether the wasm target's standard library is there.
 pub(crate) fn has_wasm_target() -> Result<bool> {
     let mut rustc = command("rustc")?;
-    let folder = process::output(
-        "rustc",
-        rustc.args(["--print", "target-libdir", "--target", WASM]),
-    )?;
+    let folder =
+        process::output("rustc", rustc.args(["--print", "target-libdir", "--target", WASM]))?;
     Ok(Path::new(folder.trim()).is_dir())
 }
 
@@ -104,13 +92,7 @@ pub(crate) fn has_wasm_target() -> Result<bool> {
 pub(crate) fn wasm_bindgen() -> Result<()> {
     let version = wasm_bindgen_version()?;
     let package = format!("wasm-bindgen-cli@{version}");
-    install(
-        "wasm-bindgen-cli",
-        "wasm-bindgen",
-        &version,
-        &[&package],
-        "3 minutes",
-    )
+    install("wasm-bindgen-cli", "wasm-bindgen", &version, &[&package], "3 minutes")
 }
 
 fn wasm_bindgen_version() -> Result<String> {
@@ -121,25 +103,13 @@ fn wasm_bindgen_version() -> Result<String> {
 fn locked_version(lock: &str, package: &str) -> Option<String> {
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
-    Some(
-        lines
-            .next()?
-            .strip_prefix("version = \"")?
-            .strip_suffix('"')?
-            .to_owned(),
-    )
+    Some(lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?.to_owned())
 }
 
 /// The program that checks licences, sources and banned packages.
 pub(crate) fn cargo_deny() -> Result<()> {
     let package = format!("cargo-deny@{CARGO_DENY}");
-    install(
-        "cargo-deny",
-        "cargo-deny",
-        CARGO_DENY,
-        &[&package],
-        "5 minutes",
-    )
+    install("cargo-deny", "cargo-deny", CARGO_DENY, &[&package], "5 minutes")
 }
 
 /// Each tool of the cache with its wanted and its installed version.
@@ -175,10 +145,7 @@ fn install(name: &str, program: &str, version: &str, what: &[&str], takes: &str)
     }
     eprintln!("installing {name} {version} into the cache (about {takes}, once per user)");
     let mut cargo = cargo()?;
-    cargo
-        .args(["install", "--quiet", "--locked", "--root"])
-        .arg(cache::tools()?)
-        .args(what);
+    cargo.args(["install", "--quiet", "--locked", "--root"]).arg(cache::tools()?).args(what);
     process::run(&format!("installing {name}"), &mut cargo)
 }
 
@@ -209,17 +176,8 @@ pub(crate) fn npm(folder: &str) -> Result<PathBuf> {
             }
             let mut npm = command("npm")?;
             npm.current_dir(&stored);
-            npm.args([
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-            ]);
-            process::run(
-                &format!("installing the npm packages of {folder}/"),
-                &mut npm,
-            )?;
+            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+            process::run(&format!("installing the npm packages of {folder}/"), &mut npm)?;
             fs::write(&complete, "")?;
         }
     }
@@ -270,12 +228,7 @@ mod tests {
         link(&place, &first).unwrap();
         link(&place, &second).unwrap();
         assert_eq!(fs::read_link(&place).unwrap(), second);
-        assert!(
-            link(&first, &second)
-                .unwrap_err()
-                .to_string()
-                .contains("remove it")
-        );
+        assert!(link(&first, &second).unwrap_err().to_string().contains("remove it"));
         assert!(first.is_dir());
         fs::remove_dir_all(root).unwrap();
     }

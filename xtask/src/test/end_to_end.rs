@@ -1,0 +1,75 @@
+//! Browsers against the whole system: the page as published, a chain, a relay.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::browser;
+use super::count::{self, Count};
+use crate::page::{self, Profile};
+use crate::stack::Stack;
+use crate::{serve, tools};
+
+/// The running system, shared by the tiers that need it.
+pub(crate) struct System {
+    dist: PathBuf,
+    stack: Stack,
+    /// The page's address.
+    url: String,
+}
+
+impl System {
+    fn start() -> Result<Self> {
+        let dist = page::build(Profile::Release)?;
+        let stack = Stack::start(&dist)?;
+        let listener = serve::listen(0)?;
+        let url = serve::address(&listener)?;
+        let config = stack.config.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let folder = dist.clone();
+        // The server ends with this process; a test that misses it fails and says what it missed.
+        std::thread::spawn(move || {
+            if let Err(error) = runtime.block_on(serve::serve(listener, &folder, &config)) {
+                eprintln!("error: {error:#}");
+            }
+        });
+        Ok(Self { dist, stack, url })
+    }
+}
+
+/// Runs the browser tests of one folder of `e2e/`.
+pub(super) fn run(
+    folder: &str,
+    filter: Option<&str>,
+    system: &mut Option<System>,
+) -> Result<Count> {
+    let chromium = match browser::chromium()? {
+        Ok(chromium) => chromium,
+        Err(why) => return Ok(Count::skip(why)),
+    };
+    tools::npm("e2e")?;
+    let system = match system {
+        Some(system) => system,
+        None => system.insert(System::start()?),
+    };
+    let stack = &mut system.stack;
+    let config = stack.folder.join("config.json");
+    fs::write(&config, serde_json::to_string_pretty(&stack.config)?)?;
+    let mut node = tools::command("node")?;
+    node.env("E2E_BROWSER", &chromium.browser)
+        .env("E2E_CHATS_BIN", &stack.chats)
+        .env("E2E_CONFIG", &config)
+        .env("E2E_DIST", &system.dist)
+        .env("E2E_FOLDER", &stack.folder)
+        .env("E2E_RELAY", &stack.relay.address)
+        .env("E2E_RPC", &stack.chain.rpc)
+        .env("E2E_URL", &system.url)
+        .args(["e2e/run.mjs", folder])
+        .args(filter);
+    let mut count = count::tests("the browser tests", &mut node)?;
+    if let Err(error) = stack.check() {
+        count.add("system", Count::failure(format!("{error:#}")));
+    }
+    Ok(count)
+}

@@ -1,0 +1,54 @@
+//! What cargo itself checks on native crates, and clippy for the browser.
+
+use anyhow::Result;
+
+use super::count::{self, Count};
+use super::layering;
+use crate::tools;
+
+const SIMULATION: &str = "chats-sim";
+
+/// The crates that the page is made of.
+const PAGE: [&str; 5] = ["chats-chain", "chats-core", "chats-net", "chats-web", "community-chats"];
+
+pub(super) fn format() -> Result<Count> {
+    count::check("cargo fmt", tools::cargo()?.args(["fmt", "--all", "--check"]))
+}
+
+pub(super) fn lints() -> Result<Count> {
+    tools::wasm_target()?;
+    let mut total = Count::default();
+    let mut clippy = |name: &str, arguments: &[&str]| -> Result<()> {
+        let mut cargo = tools::cargo()?;
+        cargo
+            .args(["clippy", "--quiet", "--locked"])
+            .args(arguments)
+            .args(["--", "-D", "warnings"]);
+        total.add(name, count::check("clippy", &mut cargo)?);
+        Ok(())
+    };
+    clippy("native", &["--all-targets"])?;
+    let packages: Vec<&str> = PAGE.iter().flat_map(|package| ["--package", package]).collect();
+    clippy("browser", &[&["--target", tools::WASM], packages.as_slice()].concat())?;
+    clippy("browser tests", &["--target", tools::WASM, "--package", "chats-web", "--tests"])?;
+    Ok(total)
+}
+
+pub(super) fn unit(filter: Option<&str>) -> Result<Count> {
+    let packages = layering::default_members()?;
+    cargo_test(packages.iter().map(String::as_str).filter(|name| *name != SIMULATION), filter)
+}
+
+pub(super) fn simulation(filter: Option<&str>) -> Result<Count> {
+    cargo_test([SIMULATION], filter)
+}
+
+fn cargo_test<'a>(
+    packages: impl IntoIterator<Item = &'a str>,
+    filter: Option<&str>,
+) -> Result<Count> {
+    let mut cargo = tools::cargo()?;
+    cargo.args(["test", "--locked", "--no-fail-fast"]);
+    cargo.args(packages.into_iter().flat_map(|package| ["--package", package]));
+    count::tests("cargo test", cargo.args(filter))
+}
