@@ -18,21 +18,14 @@ pub fn deploy() -> Bytes {
 /// bytes, `profile` at most 4,096.
 #[must_use]
 pub fn create(name: &str, profile: &str) -> Bytes {
-    encode(&abi::createCall {
-        name: name.to_owned(),
-        profile: profile.to_owned(),
-    })
+    encode(&abi::createCall { name: name.to_owned(), profile: profile.to_owned() })
 }
 
 /// Gives all `wallets` (at most 200) the same role: any but [`Role::Owner`].
 #[must_use]
 pub fn set_roles(id: u64, wallets: &[Wallet], role: Role) -> Bytes {
     let accounts = wallets.iter().map(|wallet| wallet.address()).collect();
-    encode(&abi::setRolesCall {
-        id,
-        accounts,
-        role: role.to_contract(),
-    })
+    encode(&abi::setRolesCall { id, accounts, role: role.to_contract() })
 }
 
 /// Gives up the sender's seat.
@@ -50,37 +43,25 @@ pub fn set_paused(id: u64, paused: bool) -> Bytes {
 /// Renames the community: 1 to 64 bytes.
 #[must_use]
 pub fn set_name(id: u64, name: &str) -> Bytes {
-    encode(&abi::setNameCall {
-        id,
-        name: name.to_owned(),
-    })
+    encode(&abi::setNameCall { id, name: name.to_owned() })
 }
 
 /// Replaces the profile: at most 4,096 bytes.
 #[must_use]
 pub fn set_profile(id: u64, profile: &str) -> Bytes {
-    encode(&abi::setProfileCall {
-        id,
-        profile: profile.to_owned(),
-    })
+    encode(&abi::setProfileCall { id, profile: profile.to_owned() })
 }
 
 /// Points to further data, such as an Arweave id; `None` to nothing.
 #[must_use]
 pub fn set_metadata(id: u64, metadata: Option<[u8; 32]>) -> Bytes {
-    encode(&abi::setMetadataCall {
-        id,
-        metadata: B256::from(metadata.unwrap_or_default()),
-    })
+    encode(&abi::setMetadataCall { id, metadata: B256::from(metadata.unwrap_or_default()) })
 }
 
 /// Offers the owner's seat to a wallet; `None` takes the offer back.
 #[must_use]
 pub fn offer_owner(id: u64, to: Option<Wallet>) -> Bytes {
-    encode(&abi::offerOwnerCall {
-        id,
-        to: to.map(Wallet::address).unwrap_or_default(),
-    })
+    encode(&abi::offerOwnerCall { id, to: to.map(Wallet::address).unwrap_or_default() })
 }
 
 /// Takes the owner's seat that was offered to the sender.
@@ -92,9 +73,7 @@ pub fn accept_owner(id: u64) -> Bytes {
 /// Voids the device certificates that the sender issued at or before `cutoff` (whole seconds).
 #[must_use]
 pub fn set_device_cutoff(cutoff: Time) -> Bytes {
-    encode(&abi::setDeviceCutoffCall {
-        cutoff: cutoff.secs(),
-    })
+    encode(&abi::setDeviceCutoffCall { cutoff: cutoff.secs() })
 }
 
 fn encode(call: &impl SolCall) -> Bytes {

@@ -76,10 +76,7 @@ impl<R: Rpc> Communities<R> {
     #[must_use]
     pub fn new(registry: Registry, endpoints: Vec<R>) -> Self {
         let contract = registry.contract.address();
-        Self {
-            contract,
-            quorum: Quorum::new(registry.chain, endpoints),
-        }
+        Self { contract, quorum: Quorum::new(registry.chain, endpoints) }
     }
 
     /// The endpoints, for questions to other contracts of the same chain.
@@ -100,8 +97,7 @@ impl<R: Rpc> Communities<R> {
     ) -> Result<Answer<Vec<Role>>, ReadError> {
         let accounts = addresses(wallets);
         let decode = |roles: Vec<u8>| read_roles(&roles, wallets.len());
-        self.read(&abi::accessCall { id, accounts }, decode, now)
-            .await
+        self.read(&abi::accessCall { id, accounts }, decode, now).await
     }
 
     /// The roles and device cutoffs of `wallets` in community `id`, in their order, in one call;
@@ -119,22 +115,14 @@ impl<R: Rpc> Communities<R> {
         let decode = |abi::standingsReturn { roles, cutoffs }| {
             let roles = read_roles(&roles, wallets.len())?;
             if cutoffs.len() != roles.len() {
-                return Err(format!(
-                    "{} cutoffs for {} wallets",
-                    cutoffs.len(),
-                    roles.len()
-                ));
+                return Err(format!("{} cutoffs for {} wallets", cutoffs.len(), roles.len()));
             }
             let both = roles.into_iter().zip(cutoffs);
             Ok(both
-                .map(|(role, cutoff)| Standing {
-                    role,
-                    device_cutoff: Time::from_secs(cutoff),
-                })
+                .map(|(role, cutoff)| Standing { role, device_cutoff: Time::from_secs(cutoff) })
                 .collect())
         };
-        self.read(&abi::standingsCall { id, accounts }, decode, now)
-            .await
+        self.read(&abi::standingsCall { id, accounts }, decode, now).await
     }
 
     /// The record of community `id`.
@@ -146,12 +134,7 @@ impl<R: Rpc> Communities<R> {
         id: u64,
         now: Time,
     ) -> Result<Answer<CommunityRecord>, ReadError> {
-        self.read(
-            &abi::communityCall { id },
-            |view| Ok(read_record(view)),
-            now,
-        )
-        .await
+        self.read(&abi::communityCall { id }, |view| Ok(read_record(view)), now).await
     }
 
     /// The device cutoff of a wallet, the epoch if it never set one.
@@ -163,11 +146,8 @@ impl<R: Rpc> Communities<R> {
         wallet: Wallet,
         now: Time,
     ) -> Result<Answer<Time>, ReadError> {
-        let call = abi::deviceCutoffCall {
-            wallet: wallet.address(),
-        };
-        self.read(&call, |cutoff| Ok(Time::from_secs(cutoff)), now)
-            .await
+        let call = abi::deviceCutoffCall { wallet: wallet.address() };
+        self.read(&call, |cutoff| Ok(Time::from_secs(cutoff)), now).await
     }
 
     /// The version of community `id` by the word of one endpoint, another one each time: enough
@@ -177,10 +157,7 @@ impl<R: Rpc> Communities<R> {
     /// [`ReadError::Quorum`] if no endpoint answers, or none knows the community.
     pub async fn version(&self, id: u64, now: Time) -> Result<u64, ReadError> {
         let data = Bytes::from(abi::versionCall { id }.abi_encode());
-        Ok(self
-            .quorum
-            .hint(self.contract, &data, returns::<abi::versionCall>, now)
-            .await?)
+        Ok(self.quorum.hint(self.contract, &data, returns::<abi::versionCall>, now).await?)
     }
 
     async fn read<C: SolCall, T: PartialEq>(
@@ -197,11 +174,7 @@ impl<R: Rpc> Communities<R> {
 
 fn returns<C: SolCall>(bytes: &[u8]) -> Result<C::Return, String> {
     C::abi_decode_returns(bytes).map_err(|error| {
-        format!(
-            "{} bytes that {} does not return: {error}",
-            bytes.len(),
-            C::SIGNATURE
-        )
+        format!("{} bytes that {} does not return: {error}", bytes.len(), C::SIGNATURE)
     })
 }
 

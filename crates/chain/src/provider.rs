@@ -39,10 +39,7 @@ impl AlloyRpc {
     /// limits the time and size of its answers, and reports [`TimedOut`].
     #[must_use]
     pub fn new(name: impl Into<String>, client: RpcClient) -> Self {
-        Self {
-            name: name.into(),
-            provider: RootProvider::new(client),
-        }
+        Self { name: name.into(), provider: RootProvider::new(client) }
     }
 
     /// An endpoint at an `http` URL, whose requests end after `timeout`.
@@ -84,16 +81,8 @@ impl Rpc for AlloyRpc {
             .await
             .map_err(read_error)?;
         let unknown = || RpcError::Malformed(format!("it does not know block {at}"));
-        let Block {
-            number,
-            timestamp,
-            hash,
-        } = block.ok_or_else(unknown)?;
-        Ok(Head {
-            number: number.to(),
-            timestamp: Time::from_secs(timestamp.to()),
-            hash,
-        })
+        let Block { number, timestamp, hash } = block.ok_or_else(unknown)?;
+        Ok(Head { number: number.to(), timestamp: Time::from_secs(timestamp.to()), hash })
     }
 
     async fn call(&self, to: Address, data: &Bytes, at: At) -> Result<Bytes, RpcError> {
@@ -102,14 +91,9 @@ impl Rpc for AlloyRpc {
             At::Number(number) => BlockId::number(number),
         };
         // Older endpoints read `data`, newer ones `input`.
-        let request = TransactionRequest::default()
-            .to(to)
-            .input(TransactionInput::both(data.clone()));
-        self.provider
-            .call(request)
-            .block(at)
-            .await
-            .map_err(read_error)
+        let request =
+            TransactionRequest::default().to(to).input(TransactionInput::both(data.clone()));
+        self.provider.call(request).block(at).await.map_err(read_error)
     }
 }
 
@@ -117,10 +101,7 @@ fn read_error(error: TransportError) -> RpcError {
     match error {
         TransportError::ErrorResp(payload) => match payload.as_revert_data() {
             Some(data) => RpcError::Reverted { data },
-            None => RpcError::Refused {
-                code: payload.code,
-                message: shorten(&payload.message),
-            },
+            None => RpcError::Refused { code: payload.code, message: shorten(&payload.message) },
         },
         TransportError::Transport(kind) => read_transport_error(&kind),
         TransportError::NullResp => RpcError::Malformed("null".to_owned()),

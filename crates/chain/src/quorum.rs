@@ -50,22 +50,8 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     /// The same about something made from the value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answer<U> {
-        let Self {
-            value,
-            block,
-            timestamp,
-            sources,
-            agree,
-            problems,
-        } = self;
-        Answer {
-            value: f(value),
-            block,
-            timestamp,
-            sources,
-            agree,
-            problems,
-        }
+        let Self { value, block, timestamp, sources, agree, problems } = self;
+        Answer { value: f(value), block, timestamp, sources, agree, problems }
     }
 }
 
@@ -159,10 +145,7 @@ pub enum QuorumError {
 }
 
 fn list(problems: &[(String, Problem)]) -> String {
-    let sentences: Vec<_> = problems
-        .iter()
-        .map(|(name, what)| format!("{name} {what}"))
-        .collect();
+    let sentences: Vec<_> = problems.iter().map(|(name, what)| format!("{name} {what}")).collect();
     sentences.join("; ")
 }
 
@@ -196,17 +179,10 @@ impl<R: Rpc> Quorum<R> {
         let mut endpoints: Vec<Endpoint<R>> = Vec::with_capacity(rpcs.len());
         for rpc in rpcs {
             if endpoints.iter().all(|known| known.rpc.name() != rpc.name()) {
-                endpoints.push(Endpoint {
-                    rpc,
-                    state: Mutex::default(),
-                });
+                endpoints.push(Endpoint { rpc, state: Mutex::default() });
             }
         }
-        Self {
-            chain,
-            endpoints,
-            next: AtomicUsize::new(0),
-        }
+        Self { chain, endpoints, next: AtomicUsize::new(0) }
     }
 
     /// The EIP-155 id of the chain.
@@ -250,10 +226,7 @@ impl<R: Rpc> Quorum<R> {
                 .map(|endpoint| async move { (endpoint, endpoint.head(self.chain).await) }),
         );
         let heads = self.usable(heads.await, now, &mut problems);
-        let Some(lowest) = heads
-            .iter()
-            .map(|(_, head)| *head)
-            .min_by_key(|head| head.number)
+        let Some(lowest) = heads.iter().map(|(_, head)| *head).min_by_key(|head| head.number)
         else {
             return Err(QuorumError::Unreachable { problems });
         };
@@ -261,11 +234,7 @@ impl<R: Rpc> Quorum<R> {
         let number = lowest.number.saturating_sub(if dev { 0 } else { DEPTH });
         let answers = join_all(heads.into_iter().map(|(endpoint, _)| async move {
             let block = async {
-                if dev {
-                    Ok(lowest)
-                } else {
-                    endpoint.rpc.block(At::Number(number)).await
-                }
+                if dev { Ok(lowest) } else { endpoint.rpc.block(At::Number(number)).await }
             };
             let call = endpoint.rpc.call(to, data, At::Number(number));
             (endpoint, join(block, call).await)
@@ -282,26 +251,14 @@ impl<R: Rpc> Quorum<R> {
         }
         let (need, sources) = (self.need(), self.sources());
         let Some(((outcome, timestamp), agree)) = decide(outcomes, need, &mut problems) else {
-            return Err(QuorumError::Undecided {
-                need,
-                sources,
-                problems,
-            });
+            return Err(QuorumError::Undecided { need, sources, problems });
         };
         match outcome {
-            Outcome::Value(value) => Ok(Answer {
-                value,
-                block: number,
-                timestamp,
-                sources,
-                agree,
-                problems,
-            }),
+            Outcome::Value(value) => {
+                Ok(Answer { value, block: number, timestamp, sources, agree, problems })
+            }
             Outcome::Reverted(data) => Err(QuorumError::Reverted { data }),
-            Outcome::Nothing => Err(QuorumError::NoContract {
-                chain: self.chain,
-                address: to,
-            }),
+            Outcome::Nothing => Err(QuorumError::NoContract { chain: self.chain, address: to }),
         }
     }
 
@@ -325,11 +282,7 @@ impl<R: Rpc> Quorum<R> {
         let first = self.next.fetch_add(1, Ordering::Relaxed) % asked.len().max(1);
         for endpoint in asked.iter().cycle().skip(first).take(asked.len()) {
             let answer = match endpoint.check_chain(self.chain).await {
-                Ok(()) => endpoint
-                    .rpc
-                    .call(to, data, At::Latest)
-                    .await
-                    .map_err(Problem::Rpc),
+                Ok(()) => endpoint.rpc.call(to, data, At::Latest).await.map_err(Problem::Rpc),
                 Err(problem) => Err(problem),
             };
             let value = answer
@@ -376,22 +329,12 @@ impl<R: Rpc> Quorum<R> {
         // ones look late, so they are measured by the second highest.
         let mut numbers: Vec<u64> = usable.iter().map(|(_, head)| head.number).collect();
         numbers.sort_unstable_by(|a, b| b.cmp(a));
-        let measure = if numbers.len() >= 3 {
-            numbers.get(1)
-        } else {
-            numbers.first()
-        };
+        let measure = if numbers.len() >= 3 { numbers.get(1) } else { numbers.first() };
         let others = measure.copied().unwrap_or_default();
         usable.retain(|(endpoint, head)| {
             let near = others.saturating_sub(head.number) <= MAX_LAG;
             if !near {
-                problems.push((
-                    endpoint.name(),
-                    Problem::Behind {
-                        block: head.number,
-                        others,
-                    },
-                ));
+                problems.push((endpoint.name(), Problem::Behind { block: head.number, others }));
             }
             near
         });
@@ -446,9 +389,7 @@ impl<R: Rpc> Endpoint<R> {
 
     fn benched(&self, now: Time) -> Option<RpcError> {
         let bench = self.with_state(|state| state.bench.clone());
-        bench
-            .filter(|(until, _)| now < *until)
-            .map(|(_, error)| error)
+        bench.filter(|(until, _)| now < *until).map(|(_, error)| error)
     }
 
     /// Takes note of a failure; leaves the endpoint alone for a while if it cost waiting.

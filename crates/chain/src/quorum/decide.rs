@@ -29,11 +29,7 @@ pub(super) fn decide<T: PartialEq>(
             None => groups.push((said, vec![name])),
         }
     }
-    let most = groups
-        .iter()
-        .map(|(_, names)| names.len())
-        .max()
-        .unwrap_or_default();
+    let most = groups.iter().map(|(_, names)| names.len()).max().unwrap_or_default();
     let decided = most >= need && groups.iter().filter(|(_, n)| n.len() == most).count() == 1;
     // One answer that too few gave is contradicted by nobody.
     let contradicted = groups.len() > 1;
@@ -58,9 +54,7 @@ mod tests {
         let mut problems = Vec::new();
         let winner =
             decide(outcomes.collect(), need, &mut problems).map(|((outcome, _), agree)| {
-                let Outcome::Value(value) = outcome else {
-                    unreachable!("only values went in")
-                };
+                let Outcome::Value(value) = outcome else { unreachable!("only values went in") };
                 (value, agree)
             });
         (winner, problems.into_iter().map(|(name, _)| name).collect())
