@@ -59,6 +59,13 @@ impl Chain {
         if keep { evm.transact_commit(tx).unwrap() } else { evm.transact(tx).unwrap().result }
     }
 
+    /// Gas used by a write that succeeds.
+    fn gas(&self, from: Wallet, data: Bytes) -> u64 {
+        let result = self.run(from, TxKind::Call(self.registry), data, true);
+        assert!(result.is_success(), "{result:?}");
+        result.tx_gas_used()
+    }
+
     /// Sends a write; a revert is returned with its encoded error.
     fn send(&self, from: Wallet, data: Bytes) -> Result<(), Bytes> {
         match self.run(from, TxKind::Call(self.registry), data, true) {
@@ -229,4 +236,64 @@ fn a_community_that_is_not_there_is_said_so() {
     let chain = Chain::with_community();
     let error = block_on(chain.communities().community(7, NOW)).unwrap_err();
     assert_eq!(error, ReadError::UnknownCommunity { id: 7, count: 1 });
+}
+
+/// `count` wallets that are nobody else's.
+fn wallets(count: u8) -> Vec<Wallet> {
+    let wallet = |n| {
+        let mut bytes = [0x40; 20];
+        bytes[19] = n;
+        Wallet(bytes)
+    };
+    (0..count).map(wallet).collect()
+}
+
+#[test]
+fn writes_cost_what_the_table_says() {
+    let chain = Chain::new();
+    let deploy = chain.run(OWNER, TxKind::Create, calls::deploy(), false).tx_gas_used();
+    // The first community also makes the counter's slot.
+    chain.gas(OWNER, calls::create("First", ""));
+    let create = |name, profile| chain.gas(OWNER, calls::create(name, profile));
+    let set = |from, list: &[Wallet], role| chain.gas(from, calls::set_roles(1, list, role));
+    let (one, ten) = (&wallets(1), &wallets(10));
+    let measured = [
+        ("deploy", deploy),
+        ("create, no profile", create("Demo community", "")),
+        ("create, profile of 256 B", create("Demo community", &"p".repeat(256))),
+        ("create, profile of 4,096 B", create("Demo community", &"p".repeat(4096))),
+        ("setRoles, add 1", set(OWNER, one, Role::Member)),
+        ("setRoles, remove 1", set(OWNER, one, Role::None)),
+        ("setRoles, add 10", set(OWNER, ten, Role::Member)),
+        ("setRoles, ban 1 member", set(OWNER, one, Role::Banned)),
+        ("setRoles, lift 1 ban", set(OWNER, one, Role::None)),
+        ("setRoles, make 1 moderator", set(OWNER, &ten[1..2], Role::Moderator)),
+        ("setRoles, remove 9", set(OWNER, &ten[1..], Role::None)),
+        ("setRoles, add 100", set(OWNER, &wallets(100), Role::Member)),
+        ("setRoles, remove 100", set(OWNER, &wallets(100), Role::None)),
+        ("setRoles, add 200", set(OWNER, &wallets(200), Role::Member)),
+        ("leaveCommunity", chain.gas(ten[5], calls::leave(1))),
+        ("setPaused", chain.gas(OWNER, calls::set_paused(1, true))),
+        ("setMetadata", chain.gas(OWNER, calls::set_metadata(1, Some([1; 32])))),
+        ("setDeviceCutoff", chain.gas(MEMBER, calls::set_device_cutoff(NOW))),
+        ("offerOwner", chain.gas(OWNER, calls::offer_owner(1, Some(ten[6])))),
+        ("acceptOwner", chain.gas(ten[6], calls::accept_owner(1))),
+    ];
+    let readme = include_str!("../../../contracts/README.md");
+    let rows = measured.map(|(what, gas)| format!("| {what} | {} |", grouped(gas)));
+    let missing: Vec<_> = rows.iter().filter(|row| !readme.contains(*row)).collect();
+    assert!(missing.is_empty(), "contracts/README.md lacks these rows: {missing:#?}");
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
