@@ -10,7 +10,7 @@ pub mod playback;
 
 use crate::{
     clock,
-    js::{Subscription, error_text},
+    js::{Subscription, error_text, same},
 };
 use chats_core::time::Duration;
 use futures::{
@@ -32,6 +32,7 @@ const WORKLET: &str = "worklets/meter.js";
 /// How long an `AudioContext` may take to start before it counts as blocked.
 const STARTS_WITHIN: Duration = Duration::from_secs(1);
 
+type OnBlocked = Rc<dyn Fn(bool)>;
 type Loading = Shared<LocalBoxFuture<'static, Result<(), String>>>;
 
 /// The page's sound. Clones are the same.
@@ -49,7 +50,7 @@ struct Inner {
     elements: RefCell<BTreeMap<u32, Element>>,
     next: Cell<u32>,
     told: Cell<bool>,
-    on_blocked: RefCell<Option<Rc<dyn Fn(bool)>>>,
+    on_blocked: RefCell<Option<OnBlocked>>,
 }
 
 struct Element {
@@ -178,7 +179,7 @@ impl Audio {
     /// A track of silence, for connections made while there is no microphone.
     pub(crate) fn silence(&self) -> Result<MediaStreamTrack, String> {
         if let Some(track) = self.0.silence.borrow().as_ref() {
-            return Ok(track.clone());
+            return Ok(same(track));
         }
         let context = self.context()?;
         let node = context.create_media_stream_destination().map_err(|error| error_text(&error))?;
@@ -188,7 +189,7 @@ impl Audio {
             .get(0)
             .dyn_into()
             .map_err(|_| "an audio destination without a track".to_owned())?;
-        *self.0.silence.borrow_mut() = Some(track.clone());
+        *self.0.silence.borrow_mut() = Some(same(&track));
         Ok(track)
     }
 

@@ -1,7 +1,8 @@
 //! The device's clock.
 
 use chats_core::time::{Duration, Time};
-use gloo::timers::future::TimeoutFuture;
+use futures::channel::oneshot;
+use gloo::timers::callback::Timeout;
 
 /// The longest that `setTimeout` can wait: it counts milliseconds in 32 signed bits, and fires
 /// at once if given more (HTML, "timers").
@@ -18,5 +19,10 @@ pub fn now() -> Time {
 /// at times.
 pub async fn sleep(duration: Duration) {
     let millis = u32::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST);
-    TimeoutFuture::new(millis).await;
+    let (sender, rung) = oneshot::channel();
+    // Dropped with this future, and the timer with it.
+    let _timeout = Timeout::new(millis, move || {
+        let _ = sender.send(());
+    });
+    let _ = rung.await;
 }

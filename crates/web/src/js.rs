@@ -85,6 +85,12 @@ pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(MAX_REASON).collect()
 }
 
+/// Another handle to the same object. Streams and tracks have a `clone` of their own in
+/// JavaScript, which Rust's method call would find first and which makes a new track.
+pub(crate) fn same<T: Clone>(object: &T) -> T {
+    object.clone()
+}
+
 /// Whether `window` has this (`RTCPeerConnection`, `indexedDB` and so on).
 pub(crate) fn window_has(name: &str) -> bool {
     let value = get(window().unchecked_ref(), name);

@@ -4,7 +4,7 @@ use crate::{
     js::{Subscription, window, window_has},
     rpc::{self, FetchError},
 };
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{RequestCache, VisibilityState};
 
 /// Something the program cannot do without.
@@ -174,4 +174,25 @@ pub fn mark_once(name: &str) {
 /// The host cannot be reached, is too slow, has no such file, or the file is larger than 1 MiB.
 pub async fn fetch_text(url: &str) -> Result<String, FetchError> {
     rpc::fetch(url, |init| init.set_cache(RequestCache::NoCache)).await
+}
+
+/// All marks of this program, with their times in milliseconds since the page was opened.
+#[must_use]
+pub fn marks() -> Vec<(String, f64)> {
+    let Some(performance) = window().performance() else { return Vec::new() };
+    let entries = performance.get_entries_by_type("mark");
+    let mark = |entry: JsValue| {
+        let entry = entry.unchecked_into::<web_sys::PerformanceEntry>();
+        (entry.name(), entry.start_time())
+    };
+    entries.iter().map(mark).filter(|(name, _)| name.starts_with("chats:")).collect()
+}
+
+/// Sets a custom property (CSS) of the whole page.
+pub fn set_css_property(name: &str, value: &str) {
+    let root = window().document().and_then(|document| document.document_element());
+    if let Some(root) = root.and_then(|root| root.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // Refused only for values that are none, which leaves the stylesheet's own.
+        let _ = root.style().set_property(name, value);
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::js::{error_name, error_text, get, shorten, window};
 use alloy_json_rpc::{RequestPacket, ResponsePacket};
+use alloy_rpc_client::RpcClient;
 use alloy_transport::{TransportError, TransportErrorKind, TransportFut};
+use chats_chain::{AlloyRpc, provider::TimedOut};
 use gloo::timers::callback::Timeout;
 use js_sys::Uint8Array;
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortController, Headers, ReadableStreamDefaultReader, ReferrerPolicy, RequestCredentials,
-    RequestInit, Response,
+    RequestInit, Response, Url,
 };
 
 /// How long a request may take, headers and body together, in milliseconds.
@@ -113,6 +115,7 @@ impl FetchTransport {
             Err(FetchError::Status { status, body, .. }) => {
                 return Err(TransportErrorKind::http_error(status, body));
             }
+            Err(FetchError::TimedOut { .. }) => return Err(TransportErrorKind::custom(TimedOut)),
             Err(error) => return Err(TransportErrorKind::custom(error)),
         };
         serde_json::from_str(&text).map_err(|error| TransportError::deser_err(error, text))
@@ -131,6 +134,13 @@ impl Service<RequestPacket> for FetchTransport {
     fn call(&mut self, packet: RequestPacket) -> Self::Future {
         Box::pin(self.clone().send(packet))
     }
+}
+
+/// The chain endpoint at this URL, called by its origin: paths often hold the user's API key.
+#[must_use]
+pub fn endpoint(url: &str) -> AlloyRpc {
+    let origin = Url::new(url).map_or_else(|_| url.to_owned(), |url| url.origin());
+    AlloyRpc::new(origin, RpcClient::new(FetchTransport::new(url), false))
 }
 
 /// One JSON-RPC call outside alloy, for methods that it has no types for.

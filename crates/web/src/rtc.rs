@@ -2,7 +2,10 @@
 
 mod peer;
 
-use crate::audio::{Audio, meter::Level, microphone::Microphone};
+use crate::{
+    audio::{Audio, meter::Level, microphone::Microphone},
+    js::same,
+};
 use chats_core::media::{Link, MediaCommand, MediaEvent};
 use peer::{Peer, Step};
 use std::{
@@ -18,29 +21,12 @@ use web_sys::{MediaStreamTrack, RtcConfiguration, RtcIceServer};
 /// The most links at a time.
 pub const MAX_LINKS: usize = 16;
 
-/// A STUN or TURN server (W3C WebRTC, `RTCIceServer`).
-#[derive(Clone, PartialEq, Eq)]
-pub struct IceServer {
-    /// `stun:`, `turn:` or `turns:` URLs.
-    pub urls: Vec<String>,
-    /// For TURN.
-    pub username: Option<String>,
-    /// For TURN.
-    pub credential: Option<String>,
-}
-
-impl fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
-    }
-}
-
 /// All media connections of this page. Closed when dropped.
 pub struct Connections(Rc<Inner>);
 
 struct Inner {
     audio: Audio,
-    ice: Vec<IceServer>,
+    ice: Vec<Vec<String>>,
     on_event: Box<dyn Fn(MediaEvent)>,
     on_level: Box<dyn Fn(Link, Level)>,
     peers: RefCell<BTreeMap<Link, Rc<Peer>>>,
@@ -49,13 +35,13 @@ struct Inner {
 }
 
 impl Connections {
-    /// None yet. `on_event` gets what the core wants to know, `on_level` how loud the other side
+    /// None yet. `ice` has the URLs of each STUN server (RFC 7064). `on_event` gets what the core wants to know, `on_level` how loud the other side
     /// of a link is, about 20 times a second. Both are called in tasks of their own, never from
     /// within a call of this type.
     #[must_use]
     pub fn new(
         audio: Audio,
-        ice: Vec<IceServer>,
+        ice: Vec<Vec<String>>,
         on_event: impl Fn(MediaEvent) + 'static,
         on_level: impl Fn(Link, Level) + 'static,
     ) -> Self {
@@ -91,7 +77,7 @@ impl Connections {
     /// Sends this microphone on all connections from now on, present and future ones; or silence.
     /// It is muted or not as was last asked for. The caller keeps it alive.
     pub fn set_microphone(&self, microphone: Option<&Microphone>) {
-        let track = microphone.map(|microphone| microphone.track().clone());
+        let track = microphone.map(|microphone| same(microphone.track()));
         if let Some(track) = &track {
             track.set_enabled(!self.0.muted.get());
         }
@@ -155,24 +141,17 @@ impl Inner {
     /// What to send at present.
     fn outgoing(&self) -> Result<MediaStreamTrack, String> {
         match self.microphone.borrow().as_ref() {
-            Some(track) => Ok(track.clone()),
+            Some(track) => Ok(same(track)),
             None => self.audio.silence(),
         }
     }
 
     fn configuration(&self) -> RtcConfiguration {
         let servers = js_sys::Array::new();
-        for server in &self.ice {
+        for urls in &self.ice {
             let entry = RtcIceServer::new();
-            let urls: js_sys::Array =
-                server.urls.iter().map(|url| JsValue::from_str(url)).collect();
+            let urls: js_sys::Array = urls.iter().map(|url| JsValue::from_str(url)).collect();
             entry.set_urls(&urls);
-            if let Some(username) = &server.username {
-                entry.set_username(username);
-            }
-            if let Some(credential) = &server.credential {
-                entry.set_credential(credential);
-            }
             servers.push(&entry);
         }
         let configuration = RtcConfiguration::new();

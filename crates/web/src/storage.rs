@@ -7,7 +7,9 @@
 //! been made. All rows of a device are written in one transaction.
 
 mod seal;
+mod usage;
 
+pub use usage::{Usage, usage};
 use crate::js::{error_text, window_has};
 use chats_core::id::DeviceSecret;
 use js_sys::Uint8Array;

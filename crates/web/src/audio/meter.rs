@@ -1,7 +1,7 @@
 //! How loud a stream is.
 
 use super::Audio;
-use crate::js::{error_text, get};
+use crate::js::{error_text, get, same};
 use std::{
     cell::RefCell,
     fmt,
@@ -56,7 +56,7 @@ impl Meter {
     pub fn start(audio: &Audio, stream: &MediaStream, heard: impl Fn(Heard) + 'static) -> Self {
         let running = Rc::new(RefCell::new(None));
         let weak = Rc::downgrade(&running);
-        let (audio, stream) = (audio.clone(), stream.clone());
+        let (audio, stream) = (audio.clone(), same(stream));
         spawn_local(async move {
             let heard = Rc::new(heard);
             let ready = audio.prepare().await;

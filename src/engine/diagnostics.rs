@@ -1,0 +1,116 @@
+//! What `#/doctor` shows: how everything stands, as JSON, for whoever mends it.
+
+use super::{Engine, Happening};
+use crate::model::RelayStatus;
+use crate::route::Route;
+use chats_chain::Answer;
+use chats_core::hello::Refusal;
+use chats_net::network::Path;
+use chats_web::storage::{self, Usage};
+use chats_web::page;
+use leptos::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What is counted and remembered for it.
+#[derive(Default)]
+pub(super) struct Diagnostics {
+    pub(super) storage: Option<Usage>,
+    pub(super) ignored: u64,
+    pub(super) chain_error: Option<String>,
+    chain: Option<Value>,
+    refused: BTreeMap<Refusal, u64>,
+    refused_by: BTreeMap<Refusal, u64>,
+}
+
+impl Diagnostics {
+    /// Notes where the chain was last read.
+    pub(super) fn read<T>(&mut self, answer: &Answer<T>) {
+        let problem = |(endpoint, problem): &(String, _)| match problem {
+            problem @ chats_chain::Problem::Differs => json!([endpoint, problem.to_string()]),
+            problem => json!([endpoint, problem.to_string()]),
+        };
+        let problems: Vec<_> = answer.problems.iter().map(problem).collect();
+        self.chain_error = None;
+        self.chain = Some(json!({
+            "block": answer.block,
+            "sources": answer.sources,
+            "agree": answer.agree,
+            "problems": problems,
+        }));
+    }
+
+    pub(super) fn refused(&mut self, refusal: Refusal) {
+        *self.refused.entry(refusal).or_default() += 1;
+    }
+
+    pub(super) fn refused_by(&mut self, refusal: Refusal) {
+        *self.refused_by.entry(refusal).or_default() += 1;
+    }
+}
+
+impl Engine {
+    pub(super) fn read_storage(&self) {
+        let inbox = self.inbox.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            if let Some(usage) = storage::usage().await {
+                inbox.put(Happening::Storage(usage));
+            }
+        });
+    }
+
+    /// Writes the diagnostics anew if they are being looked at.
+    pub(super) fn diagnose(&self) {
+        if self.model.route.get_untracked() != Route::Doctor {
+            return;
+        }
+        let text = serde_json::to_string_pretty(&self.diagnostics()).unwrap_or_default();
+        if self.model.diagnostics.with_untracked(|shown| *shown != text) {
+            self.model.diagnostics.set(text);
+        }
+    }
+
+    fn diagnostics(&self) -> Value {
+        let relays = self.model.relays.get_untracked().into_iter().map(|relay| {
+            let (state, rtt, reason) = match relay.state {
+                RelayStatus::Connecting => ("connecting", None, None),
+                RelayStatus::Connected { rtt_ms } => ("connected", rtt_ms, None),
+                RelayStatus::Failed { reason } => ("failed", None, Some(reason)),
+            };
+            json!({ "addr": relay.addr, "state": state, "rttMs": rtt, "reason": reason })
+        });
+        let peers = self.session.iter().flat_map(|session| session.peers());
+        let peers = peers.map(|(device, wallet, path, rtt)| {
+            let path = match path {
+                Path::Circuit => "circuit",
+                Path::Direct => "webrtc",
+            };
+            let wallet = wallet.map(|wallet| wallet.to_string());
+            json!({ "peer": device.to_string(), "wallet": wallet, "path": path, "rttMs": rtt })
+        });
+        let counts = |counts: &BTreeMap<Refusal, u64>| -> Value {
+            counts.iter().map(|(refusal, n)| (format!("{refusal:?}"), json!(n))).collect()
+        };
+        let seen = &self.diagnostics;
+        let mut chain = seen.chain.clone().unwrap_or_else(|| json!({}));
+        if let (Some(chain), Some(ready)) = (chain.as_object_mut(), &self.ready) {
+            chain.insert("id".to_owned(), json!(ready.config.community.registry.chain));
+            chain.insert("error".to_owned(), json!(seen.chain_error));
+        }
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "peer": self.session.as_ref().map(|session| session.device().to_string()),
+            "wallet": self.session.as_ref().map(|session| session.wallet().to_string()),
+            "relays": relays.collect::<Vec<_>>(),
+            "peers": peers.collect::<Vec<_>>(),
+            "chain": chain,
+            "storage": seen.storage.map(|usage| json!({
+                "persisted": usage.persisted, "usage": usage.bytes,
+            })),
+            "refused": counts(&seen.refused),
+            "refusedBy": counts(&seen.refused_by),
+            "ignored": seen.ignored,
+            "timings": page::marks().into_iter().collect::<BTreeMap<_, _>>(),
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! Everyone in a meeting, as the page shows them: rows that stay while what is in them changes.
+
+use crate::model::{Model, Person};
+use chats_core::id::{DeviceKey, MeetingName, Wallet};
+use chats_core::media::Link;
+use chats_core::node::{Participant, ParticipantState};
+use chats_core::speaking::Speaking;
+use chats_core::time::Time;
+use chats_web::audio::meter::Level;
+use chats_web::clock;
+use leptos::prelude::*;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A row, and what is behind it.
+struct Row {
+    person: Person,
+    joined: Time,
+    link: Option<Link>,
+    voice: Speaking,
+}
+
+/// The rows by device. Levels come about 20 times a second and person, so they go straight into
+/// the signals, past the engine's queue.
+#[derive(Clone)]
+pub(super) struct People {
+    model: Model,
+    rows: Rc<RefCell<BTreeMap<DeviceKey, Row>>>,
+}
+
+impl People {
+    pub(super) fn new(model: Model) -> Self {
+        Self { model, rows: Rc::default() }
+    }
+
+    /// Takes what is known of somebody now.
+    pub(super) fn update(&self, device: DeviceKey, participant: Participant) {
+        let Participant { wallet, meeting, joined, muted, state, link } = participant;
+        let mut rows = self.rows.borrow_mut();
+        let same = |row: &&mut Row| row.joined == joined && row.person.meeting == meeting;
+        if let Some(row) = rows.get_mut(&device).filter(same) {
+            row.link = link;
+            set(&row.person.state, state);
+            set(&row.person.muted, muted);
+            if muted || state != ParticipantState::Connected {
+                quiet(row);
+            }
+            return;
+        }
+        let person = person(device, wallet, meeting, muted, state, false);
+        rows.insert(device, Row { person, joined, link, voice: Speaking::default() });
+        drop(rows);
+        self.publish();
+    }
+
+    /// Puts ourselves among them.
+    pub(super) fn join(
+        &self,
+        device: DeviceKey,
+        wallet: Wallet,
+        meeting: MeetingName,
+        joined: Time,
+        muted: bool,
+    ) {
+        let person = person(device, wallet, meeting, muted, ParticipantState::Connected, true);
+        let row = Row { person, joined, link: None, voice: Speaking::default() };
+        self.rows.borrow_mut().insert(device, row);
+        self.publish();
+    }
+
+    pub(super) fn remove(&self, device: DeviceKey) {
+        if self.rows.borrow_mut().remove(&device).is_some() {
+            self.publish();
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.rows.borrow_mut().clear();
+        self.publish();
+    }
+
+    /// Shows that we muted ourselves, or no longer do.
+    pub(super) fn mute_own(&self, muted: bool) {
+        if let Some(row) = self.rows.borrow_mut().values_mut().find(|row| row.person.me) {
+            set(&row.person.muted, muted);
+            if muted {
+                quiet(row);
+            }
+        }
+    }
+
+    /// How loud the other side of a link is.
+    pub(super) fn heard(&self, link: Link, level: Level) {
+        self.level(|row| row.link == Some(link), level);
+    }
+
+    /// How loud we are.
+    pub(super) fn heard_own(&self, level: Level) {
+        self.level(|row| row.person.me, level);
+    }
+
+    fn level(&self, of: impl Fn(&Row) -> bool, level: Level) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.values_mut().find(|row| of(row)) else { return };
+        if row.person.muted.get_untracked() {
+            return;
+        }
+        row.person.level.set(level.rms);
+        set(&row.person.speaking, row.voice.hear(level.rms, clock::now()));
+    }
+
+    fn publish(&self) {
+        let rows = self.rows.borrow();
+        let mut order: Vec<_> = rows.iter().map(|(device, row)| (row.joined, *device)).collect();
+        order.sort();
+        let people = order.iter().filter_map(|(_, device)| rows.get(device));
+        self.model.people.set(people.map(|row| row.person.clone()).collect());
+    }
+}
+
+fn person(
+    device: DeviceKey,
+    wallet: Wallet,
+    meeting: MeetingName,
+    muted: bool,
+    state: ParticipantState,
+    me: bool,
+) -> Person {
+    Person {
+        device,
+        wallet,
+        me,
+        meeting,
+        state: ArcRwSignal::new(state),
+        muted: ArcRwSignal::new(muted),
+        speaking: ArcRwSignal::new(false),
+        level: ArcRwSignal::new(0.0),
+    }
+}
+
+fn quiet(row: &mut Row) {
+    row.voice = Speaking::default();
+    row.person.level.set(0.0);
+    set(&row.person.speaking, false);
+}
+
+fn set<T: PartialEq + Clone + Send + Sync + 'static>(signal: &ArcRwSignal<T>, value: T) {
+    if signal.get_untracked() != value {
+        signal.set(value);
+    }
+}

@@ -1,0 +1,454 @@
+//! From signing in to signing out: the node, and everything it speaks through.
+
+use super::{Engine, Happening, voice};
+use crate::model::{
+    Account, MeetingStage, MemberView, MicrophoneStatus, Problem, RelayStatus, RelayView, Stage,
+};
+use crate::route::Route;
+use chats_chain::{Answer, ReadError};
+use chats_core::access::{AccessAnswer, Batch, Role, Verdict};
+use chats_core::certificate::DeviceCertificate;
+use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
+use chats_core::node::{Event, Input, Member, Node, Output};
+use chats_core::presence::Session as Stay;
+use chats_net::network::{self, Command, Network, RelayState, SendError};
+use chats_web::rtc::{Connections, IceServer};
+use chats_web::{clock, page, random};
+use leptos::prelude::*;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// The most commands that wait for a busy network; beyond that it is started anew.
+const MAX_WAITING: usize = 4096;
+
+/// Everything that lives as long as the sign-in.
+pub(super) struct Session {
+    node: Node,
+    device: DeviceKey,
+    secret: DeviceSecret,
+    wallet: Wallet,
+    network: Option<Network>,
+    waiting: VecDeque<Command>,
+    connections: Connections,
+    members: BTreeMap<DeviceKey, Member>,
+    own: Option<Verdict>,
+    paths: BTreeMap<DeviceKey, (network::Path, Option<u32>)>,
+}
+
+impl Session {
+    pub(super) const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) const fn network(&mut self) -> Option<&mut Network> {
+        self.network.as_mut()
+    }
+
+    pub(super) const fn device(&self) -> DeviceKey {
+        self.device
+    }
+
+    pub(super) const fn wallet(&self) -> Wallet {
+        self.wallet
+    }
+
+    pub(super) fn peers(
+        &self,
+    ) -> impl Iterator<Item = (DeviceKey, Option<Wallet>, network::Path, Option<u32>)> {
+        self.paths.iter().map(|(device, (path, rtt))| {
+            (*device, self.members.get(device).map(|member| member.wallet), *path, *rtt)
+        })
+    }
+
+    /// Hands a command to the network, after those that wait already.
+    fn command(&mut self, command: Command) {
+        self.waiting.push_back(command);
+        self.flush();
+    }
+
+    /// Hands over as much as the network takes. Returns whether it keeps up.
+    fn flush(&mut self) -> bool {
+        let Some(network) = self.network.as_mut() else {
+            self.waiting.clear();
+            return true;
+        };
+        while let Some(command) = self.waiting.pop_front() {
+            match network.try_send(command.clone()) {
+                Ok(()) => {}
+                Err(SendError::Full) => {
+                    self.waiting.push_front(command);
+                    break;
+                }
+                Err(error) => leptos::logging::error!("a message was not sent: {error}"),
+            }
+        }
+        self.waiting.len() <= MAX_WAITING
+    }
+}
+
+impl Engine {
+    pub(super) fn begin_session(
+        &mut self,
+        secret: DeviceSecret,
+        certificate: Box<DeviceCertificate>,
+    ) {
+        let Some(ready) = &self.ready else { return };
+        let community = ready.config.community;
+        let (wallet, device) = (certificate.statement.wallet, secret.device());
+        let events = self.inbox.clone();
+        let people = self.voice.people().clone();
+        let ice = |urls: &Vec<String>| IceServer {
+            urls: urls.clone(),
+            username: None,
+            credential: None,
+        };
+        let connections = Connections::new(
+            self.voice.audio().clone(),
+            ready.config.ice.iter().map(ice).collect(),
+            move |event| events.put(Happening::Media(event)),
+            move |link, level| people.heard(link, level),
+        );
+        connections.set_microphone(self.voice.microphone());
+        let node = Node::new(community, secret.clone(), *certificate, clock::now());
+        self.model.account.set(Some(Account { wallet, device, role: None }));
+        self.set_stage(Stage::Checking);
+        self.session = Some(Session {
+            node,
+            device,
+            secret,
+            wallet,
+            network: None,
+            waiting: VecDeque::new(),
+            connections,
+            members: BTreeMap::new(),
+            own: None,
+            paths: BTreeMap::new(),
+        });
+        self.drain();
+    }
+
+    pub(super) fn end_session(&mut self) {
+        self.feed(Input::Leave);
+        voice::forget_meeting();
+        self.voice.close();
+        self.voice.people().clear();
+        self.session = None;
+        self.model.account.set(None);
+        self.model.members.set(Vec::new());
+        self.model.relays.set(Vec::new());
+        self.model.meeting.set(MeetingStage::Lobby);
+    }
+
+    /// Tells the node what happened, and does what it then asks for.
+    pub(super) fn feed(&mut self, input: Input) {
+        if let Some(session) = self.session.as_mut() {
+            session.node.handle(input, clock::now());
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.as_mut().and_then(|session| session.node.poll()) {
+            self.perform(output);
+        }
+        if !self.session.as_mut().is_none_or(Session::flush) {
+            self.network_stopped();
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        let Some(session) = self.session.as_mut() else { return };
+        match output {
+            Output::Dial(device) => session.command(Command::Dial(device)),
+            Output::Disconnect(device) => session.command(Command::Disconnect(device)),
+            Output::Pass(device) => session.command(Command::Pass(device)),
+            Output::Send { to, channel, frame } => {
+                session.command(Command::Send { to, channel, frame });
+            }
+            Output::Media(command) => session.connections.execute(command),
+            Output::CheckAccess(batch) => self.check_access(batch),
+            Output::CheckVersion => self.check_version(),
+            Output::Event(event) => self.show(event),
+        }
+    }
+
+    fn check_access(&self, Batch { request, wallets }: Batch) {
+        let (Some(chain), Some(ready)) = (self.chain.clone(), &self.ready) else { return };
+        let (inbox, id) = (self.inbox.clone(), ready.config.community.id);
+        wasm_bindgen_futures::spawn_local(async move {
+            let answer = chain.standings(id, &wallets, clock::now()).await;
+            let answer = answer.map(|answer| {
+                let (block, agree) = (answer.block, answer.agree);
+                let sources = u8::try_from(agree).unwrap_or(u8::MAX);
+                answer.map(|standings| AccessAnswer { standings, block, sources })
+            });
+            inbox.put(Happening::Access(request, answer));
+        });
+    }
+
+    fn check_version(&self) {
+        let (Some(chain), Some(ready)) = (self.chain.clone(), &self.ready) else { return };
+        let (inbox, id) = (self.inbox.clone(), ready.config.community.id);
+        wasm_bindgen_futures::spawn_local(async move {
+            // The next poll asks another endpoint; until then what is known stands.
+            if let Ok(version) = chain.version(id, clock::now()).await {
+                inbox.put(Happening::Version(version));
+            }
+        });
+    }
+
+    pub(super) fn access_answered(
+        &mut self,
+        request: u32,
+        answer: Result<Answer<AccessAnswer>, ReadError>,
+    ) {
+        let answer = match answer {
+            Ok(answer) => {
+                self.notices.solved("chain");
+                self.diagnostics.read(&answer);
+                Some(answer.value)
+            }
+            Err(error) => {
+                self.chain_failed(&error);
+                None
+            }
+        };
+        self.feed(Input::Access { request, answer });
+    }
+
+    fn show(&mut self, event: Event) {
+        match event {
+            Event::Own(verdict) => self.own_verdict(verdict),
+            Event::CertificateExpired => {
+                self.end_session();
+                self.set_stage(Stage::SignedOut);
+                self.notices.raise("sign-in", expired());
+            }
+            Event::Online(device, member) => self.change_members(|all| {
+                all.insert(device, member);
+            }),
+            Event::Offline(device) => self.change_members(|all| {
+                all.remove(&device);
+            }),
+            Event::Refused { device: _, refusal } => self.diagnostics.refused(refusal),
+            Event::RefusedBy { device: _, refusal } => self.diagnostics.refused_by(refusal),
+            Event::Ignored { device: _ } => self.diagnostics.ignored += 1,
+            Event::Joined { meeting, joined } => {
+                let Some(session) = &self.session else { return };
+                let muted = self.model.muted.get_untracked();
+                voice::remember_meeting(meeting.as_str(), muted);
+                let people = self.voice.people();
+                people.join(session.device(), session.wallet, meeting.clone(), joined, muted);
+                self.model.meeting.set(MeetingStage::In(meeting));
+            }
+            Event::NotJoined(refusal) => {
+                voice::forget_meeting();
+                self.model.meeting.set(MeetingStage::Refused(refusal));
+            }
+            Event::Left => {
+                if let Some(session) = &self.session {
+                    self.voice.people().remove(session.device());
+                }
+                self.model.meeting.set(MeetingStage::Lobby);
+            }
+            Event::Participant(device, participant) => {
+                self.voice.people().update(device, participant);
+            }
+            Event::ParticipantGone(device) => self.voice.people().remove(device),
+        }
+    }
+
+    /// The contract spoke about our own wallet.
+    fn own_verdict(&mut self, verdict: Verdict) {
+        let role = verdict.standing.role;
+        if let Some(session) = self.session.as_mut() {
+            session.own = Some(verdict);
+        }
+        self.model.account.update(|account| {
+            if let Some(account) = account {
+                account.role = Some(role);
+            }
+        });
+        if !role.admits() {
+            self.stop_network();
+            self.voice.close();
+            self.read_community();
+            return self.set_stage(Stage::Refused { role });
+        }
+        if self.model.stage.get_untracked() != Stage::SignedIn {
+            self.set_stage(Stage::SignedIn);
+            page::mark_once("chats:signed-in");
+        }
+        self.start_network();
+        self.change_members(|_| {});
+        self.return_to_meeting();
+    }
+
+    /// Goes back into the meeting that this tab was in before it was reloaded.
+    fn return_to_meeting(&mut self) {
+        let Route::Meeting(here) = self.model.route.get_untracked() else { return };
+        if self.model.meeting.get_untracked() != MeetingStage::Lobby {
+            return;
+        }
+        if let Some((meeting, muted)) = voice::remembered_meeting()
+            && meeting == here.as_str()
+        {
+            self.voice.open(String::new());
+            self.join(muted);
+        }
+    }
+
+    fn change_members(&mut self, change: impl FnOnce(&mut BTreeMap<DeviceKey, Member>)) {
+        let Some(session) = self.session.as_mut() else { return };
+        change(&mut session.members);
+        let own_role = session.own.map_or(Role::None, |own| own.standing.role);
+        let me = MemberView {
+            device: session.device(),
+            wallet: session.wallet,
+            role: own_role,
+            me: true,
+        };
+        let mut others: Vec<_> = session
+            .members
+            .iter()
+            .map(|(device, member)| MemberView {
+                device: *device,
+                wallet: member.wallet,
+                role: member.verdict.standing.role,
+                me: false,
+            })
+            .collect();
+        others.sort_by_key(|member| (member.wallet, member.device));
+        self.model.members.set(std::iter::once(me).chain(others).collect());
+    }
+
+    pub(super) fn join(&mut self, muted: bool) {
+        let Route::Meeting(meeting) = self.model.route.get_untracked() else { return };
+        page::mark("chats:joined");
+        let listening = matches!(
+            self.model.microphone.get_untracked(),
+            MicrophoneStatus::Off | MicrophoneStatus::Problem(_)
+        );
+        self.model.muted.set(muted || listening);
+        let session = Stay(random::bytes());
+        self.feed(Input::Join { meeting, session, muted: muted || listening });
+    }
+
+    /// Sends the microphone that is open now, or silence, on all connections.
+    pub(super) fn send_voice(&mut self) {
+        if let Some(session) = &self.session {
+            session.connections.set_microphone(self.voice.microphone());
+        }
+    }
+
+    fn start_network(&mut self) {
+        let Some(ready) = &self.ready else { return };
+        let Some(session) = self.session.as_mut() else { return };
+        if session.network.is_some() {
+            return;
+        }
+        let view = |addr: &chats_net::Multiaddr| RelayView {
+            addr: addr.to_string(),
+            state: RelayStatus::Connecting,
+        };
+        self.model.relays.set(ready.relays.iter().map(view).collect());
+        match chats_net::browser::start(&session.secret, ready.relays.clone()) {
+            Ok(network) => {
+                session.network = Some(network);
+                session.command(Command::Meet(ready.config.community.meet_tag()));
+            }
+            Err(error) => self.notices.raise(
+                "network",
+                Problem {
+                    title: "The network cannot be started.".to_owned(),
+                    help: format!("{error}. Sign out and in again to make a new device."),
+                    retry: false,
+                },
+            ),
+        }
+    }
+
+    fn stop_network(&mut self) {
+        if let Some(session) = self.session.as_mut() {
+            session.network = None;
+            session.waiting.clear();
+            let devices: Vec<_> = std::mem::take(&mut session.paths).into_keys().collect();
+            for device in devices {
+                self.feed(Input::Disconnected(device));
+            }
+        }
+        self.model.relays.set(Vec::new());
+    }
+
+    /// The network ended or fell behind: starts another one.
+    pub(super) fn network_stopped(&mut self) {
+        leptos::logging::error!("the network stopped and is started again");
+        self.stop_network();
+        self.start_network();
+    }
+
+    pub(super) fn retry_relays(&mut self) {
+        if let Some(session) = self.session.as_mut() {
+            session.command(Command::RetryNow);
+        }
+    }
+
+    pub(super) fn network_said(&mut self, event: network::Event) {
+        use network::Event as Said;
+        match event {
+            Said::Relay { addr, state } => self.relay_said(&addr.to_string(), state),
+            Said::Listening(_) => {}
+            Said::Present(devices) => self.feed(Input::Present(devices)),
+            Said::Arrived(device) => self.feed(Input::Arrived(device)),
+            Said::Left(device) => self.feed(Input::Left(device)),
+            Said::Connected { device, path } => {
+                if let Some(session) = self.session.as_mut() {
+                    session.paths.insert(device, (path, None));
+                }
+                self.feed(Input::Connected(device));
+            }
+            Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
+            Said::Disconnected { device, reason: _ } => {
+                if let Some(session) = self.session.as_mut() {
+                    session.paths.remove(&device);
+                }
+                self.feed(Input::Disconnected(device));
+            }
+            Said::Received { from, channel, frame } => {
+                self.feed(Input::Received { from, channel, frame });
+            }
+            Said::Rtt { device, rtt } => {
+                if let Some((_, known)) =
+                    self.session.as_mut().and_then(|session| session.paths.get_mut(&device))
+                {
+                    *known = u32::try_from(rtt.as_millis()).ok();
+                }
+            }
+        }
+    }
+
+    fn relay_said(&mut self, addr: &str, state: RelayState) {
+        let state = match state {
+            RelayState::Connecting => RelayStatus::Connecting,
+            RelayState::Connected { rtt } => {
+                page::mark_once("chats:relay-connected");
+                let rtt_ms = rtt.and_then(|rtt| u32::try_from(rtt.as_millis()).ok());
+                RelayStatus::Connected { rtt_ms }
+            }
+            RelayState::Failed { reason, .. } => RelayStatus::Failed { reason },
+        };
+        self.model.relays.update(|relays| {
+            if let Some(relay) = relays.iter_mut().find(|relay| relay.addr == addr) {
+                relay.state = state;
+            }
+        });
+    }
+}
+
+fn expired() -> Problem {
+    Problem {
+        title: "Your sign-in has run out.".to_owned(),
+        help: "It lasts 30 days. Connect your wallet again to go on.".to_owned(),
+        retry: false,
+    }
+}

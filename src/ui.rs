@@ -1,0 +1,26 @@
+//! Small parts that pages are made of. They take values and callbacks and know nothing of the
+//! engine.
+
+mod address;
+mod badge;
+mod card;
+mod copy;
+mod dialog;
+mod icon;
+mod live;
+mod microphone;
+mod notice;
+mod portrait;
+mod tile;
+
+pub use address::ShortAddress;
+pub use badge::Badge;
+pub use card::{Panel, Skeleton};
+pub use copy::CopyButton;
+pub use dialog::Dialog;
+pub use icon::Icon;
+pub use live::{Live, LiveRegion};
+pub use microphone::{LevelMeter, MicrophoneSelect};
+pub use notice::{Banner, NoticeCard};
+pub use portrait::Portrait;
+pub use tile::Tile;

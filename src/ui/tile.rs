@@ -1,0 +1,83 @@
+//! Somebody in a meeting.
+
+use super::{Badge, Icon, Portrait};
+use crate::model::Person;
+use crate::text::{self, meeting};
+use chats_core::access::Role;
+use chats_core::node::ParticipantState;
+use leptos::prelude::*;
+
+/// One person: portrait, name, and how it goes with the sound.
+#[component]
+pub fn Tile(
+    /// Who.
+    person: Person,
+    /// What they may do here, once known.
+    #[prop(into)]
+    role: Signal<Option<Role>>,
+    /// Tries to reach them again.
+    on_retry: Callback<()>,
+) -> impl IntoView {
+    let Person { device, wallet, me, state, muted, speaking, level, .. } = person;
+    let state = Memo::new(move |_| state.get());
+    let muted = Memo::new(move |_| muted.get());
+    let speaking = Memo::new(move |_| speaking.get());
+    let short = wallet.short();
+    let name = if me { text::shell::YOU.to_owned() } else { short.clone() };
+    view! {
+        <li
+            class="tile"
+            data-address=wallet.to_string()
+            data-peer=device.to_string()
+            data-state=move || state_name(state.get())
+            data-muted=move || muted.get().to_string()
+            data-speaking=move || speaking.get().to_string()
+            data-hand="false"
+        >
+            <div class="ring" style:--level=move || format!("{:.2}", level.get().clamp(0.0, 1.0))>
+                <Portrait wallet=wallet />
+                <Show when=move || muted.get()>
+                    <span class="corner" title=meeting::MUTED>
+                        <Icon name="mic-off" />
+                        <span class="visually-hidden">{meeting::MUTED}</span>
+                    </span>
+                </Show>
+            </div>
+            <p class="tile-name" title=wallet.to_string()>
+                <span>{name}</span>
+                {move || role.get().map(|role| view! { <Badge role=role /> })}
+            </p>
+            {move || state_words(state.get()).map(|words| view! { <p class="tile-state">{words}</p> })}
+            <Show when=move || state.get() == ParticipantState::Failed>
+                <button
+                    type="button"
+                    class="button button-small"
+                    on:click=move |_| on_retry.run(())
+                >
+                    {text::TRY_AGAIN}
+                    <span class="visually-hidden">" "{meeting::retry_whom(&short)}</span>
+                </button>
+            </Show>
+        </li>
+    }
+}
+
+/// The value of `data-state`.
+const fn state_name(state: ParticipantState) -> &'static str {
+    match state {
+        ParticipantState::Elsewhere | ParticipantState::Connecting => "connecting",
+        ParticipantState::Connected => "connected",
+        ParticipantState::Reconnecting => "reconnecting",
+        ParticipantState::Failed => "failed",
+    }
+}
+
+/// Nothing while all is well.
+const fn state_words(state: ParticipantState) -> Option<&'static str> {
+    match state {
+        ParticipantState::Elsewhere | ParticipantState::Connecting => Some(meeting::CONNECTING),
+        ParticipantState::Connected => None,
+        ParticipantState::Reconnecting => Some(meeting::RECONNECTING),
+        ParticipantState::Failed => Some(meeting::FAILED),
+    }
+}
