@@ -1,0 +1,67 @@
+// Runs in every page before the app: counts peer connections and listens to what they bring.
+(() => {
+  const FIRST_HZ = 300;
+  const LAST_HZ = 1300;
+  const HEARD_DB = -60;
+  const heard = new Map(); // hertz of a bin -> when it was last the loudest, by any remote track
+  const ears = { connections: 0, media: 0, tracks: 0 };
+  let context;
+
+  const NativeConnection = window.RTCPeerConnection;
+  if (!NativeConnection) return;
+  window.RTCPeerConnection = class RTCPeerConnection extends NativeConnection {
+    #media = false;
+    constructor(...configuration) {
+      super(...configuration);
+      ears.connections += 1;
+      this.addEventListener("track", ({ track }) => {
+        this.#carriesMedia();
+        if (track.kind === "audio") listen(track);
+      });
+    }
+    addTrack(...given) {
+      this.#carriesMedia();
+      return super.addTrack(...given);
+    }
+    addTransceiver(...given) {
+      this.#carriesMedia();
+      return super.addTransceiver(...given);
+    }
+    #carriesMedia() {
+      if (!this.#media) ears.media += 1;
+      this.#media = true;
+    }
+  };
+
+  function listen(track) {
+    ears.tracks += 1;
+    const stream = new MediaStream([track]);
+    // Chromium feeds WebAudio nothing unless a media element plays the stream as well.
+    const element = new Audio();
+    element.muted = true;
+    element.srcObject = stream;
+    element.play().catch(() => {});
+    context ??= new AudioContext();
+    const analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
+    context.createMediaStreamSource(stream).connect(analyser);
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    const width = context.sampleRate / analyser.fftSize;
+    const timer = setInterval(() => {
+      if (track.readyState === "ended") clearInterval(timer);
+      analyser.getFloatFrequencyData(bins);
+      let loudest = Math.round(FIRST_HZ / width);
+      for (let bin = loudest; bin * width <= LAST_HZ; bin += 1) if (bins[bin] > bins[loudest]) loudest = bin;
+      if (bins[loudest] > HEARD_DB) heard.set(loudest * width, { at: performance.now(), width, element });
+    }, 20);
+  }
+
+  /** Milliseconds since `hertz` was last the loudest tone of some remote track. */
+  ears.since = (hertz) => {
+    let since = Infinity;
+    for (const [tone, { at, width }] of heard) {
+      if (Math.abs(tone - hertz) <= width) since = Math.min(since, performance.now() - at);
+    }
+    return since;
+  };
+  Object.defineProperty(window, "__ears", { value: ears });
+})();

@@ -1,0 +1,25 @@
+// What `cargo xtask test` says about the running system.
+import { readFileSync } from "node:fs";
+
+function variable(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the tests by \`cargo xtask test --only e2e\``);
+  return value;
+}
+
+/** Chromium's program. */
+export const BROWSER = variable("E2E_BROWSER");
+/** The native program `chats`. */
+export const CHATS = variable("E2E_CHATS_BIN");
+/** The built page. */
+export const DIST = variable("E2E_DIST");
+/** A folder for temporary files, removed at the end. */
+export const FOLDER = variable("E2E_FOLDER");
+/** The running relay's address. */
+export const RELAY = variable("E2E_RELAY");
+/** The chain's address for JSON-RPC. */
+export const RPC = variable("E2E_RPC");
+/** The page's address, ending in "/". */
+export const URL = variable("E2E_URL");
+/** The `config.json` that is served there. */
+export const CONFIG = JSON.parse(readFileSync(variable("E2E_CONFIG"), "utf8"));

@@ -1,0 +1,172 @@
+// A person at the page: finds things by the roles and names of INTERFACES.md, as people do.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { browser } from "./browsers.mjs";
+import { URL } from "./environment.mjs";
+import { PULSE_MS, TONES } from "./tone.mjs";
+import { until } from "./until.mjs";
+
+const EARS = readFileSync(join(import.meta.dirname, "ears.js"), "utf8");
+
+export class Member {
+  /**
+   * Opens the page in a new browser profile. `tone` is the browser, hence the microphone;
+   * `wallet` the number of the test wallet; `context` options of the profile.
+   */
+  static async open(run, { tone = 0, wallet = 2, url = URL, route = "#/", context = {} } = {}) {
+    const profile = await (await browser(tone)).newContext({ permissions: ["microphone"], ...context });
+    run.later(() => profile.close());
+    await profile.addInitScript(EARS);
+    const member = new Member(run, profile, await profile.newPage(), { tone, wallet, url });
+    await member.page.goto(url + route);
+    return member;
+  }
+
+  constructor(run, profile, page, { tone, wallet, url }) {
+    this.profile = profile;
+    this.page = page;
+    this.wallet = wallet;
+    this.url = url;
+    /** What its microphone plays, in hertz. */
+    this.tone = TONES[tone];
+    page.setDefaultTimeout(15_000);
+    const who = `wallet ${wallet}`;
+    page.on("pageerror", (error) => run.complain(`uncaught in the page of ${who}: ${error.message}`));
+    page.on("console", (message) => {
+      if (message.type() === "error") run.complain(`console error of ${who}: ${message.text()}`);
+    });
+  }
+
+  /** The address of the test wallet, in lower case. */
+  async address(chain) {
+    return (await chain.accounts())[this.wallet].toLowerCase();
+  }
+
+  /** Goes to a route without loading the page anew. */
+  async go(route) {
+    await this.page.goto(this.url + route);
+  }
+
+  button(name) {
+    return this.page.getByRole("button", { name, exact: typeof name === "string" });
+  }
+
+  alert() {
+    return this.page.getByRole("alert");
+  }
+
+  /** Connects the test wallet and approves the one signature asked for. */
+  async connect() {
+    await this.chooseWallet(new RegExp(`^Test wallet ${this.wallet}\\b`));
+    const dialog = this.page.getByRole("dialog", { name: "Test wallet", exact: true });
+    await dialog.getByRole("button", { name: "Approve", exact: true }).click();
+    await dialog.waitFor({ state: "hidden" });
+  }
+
+  async chooseWallet(name) {
+    await this.button("Connect wallet").first().click();
+    const dialog = this.page.getByRole("dialog", { name: "Choose a wallet" });
+    await dialog.getByRole("button", { name }).click();
+  }
+
+  /** From anywhere into the meeting, the wallet being connected. */
+  async join(meeting = "main") {
+    await this.go(`#/c/1/m/${meeting}`);
+    await this.button("Join meeting").click();
+    await this.page.getByRole("region", { name: "Meeting" }).waitFor();
+  }
+
+  /** Connects and joins. */
+  async enter() {
+    await this.go("#/c/1/m/main");
+    await this.connect();
+    await this.button("Join meeting").click();
+    await this.page.getByRole("region", { name: "Meeting" }).waitFor();
+  }
+
+  /** Who the page shows in the meeting. */
+  participants() {
+    const items = this.page.getByRole("list", { name: "Participants" }).getByRole("listitem");
+    return items.evaluateAll((all) => all.map(({ dataset }) => ({ ...dataset, address: dataset.address?.toLowerCase() })));
+  }
+
+  /** Waits until the page shows the participant with `address` as `wanted` says. */
+  sees(address, wanted = {}, limit = 15_000) {
+    return until(`${address} shown to wallet ${this.wallet} as ${JSON.stringify(wanted)}`, async () => {
+      const all = await this.participants();
+      const found = all.find((one) => one.address === address);
+      if (found && Object.entries(wanted).every(([key, value]) => found[key] === value)) return found;
+      throw new Error(JSON.stringify(all));
+    }, limit);
+  }
+
+  /** Waits until the page shows nobody with `address`. */
+  misses(address, limit) {
+    return until(`${address} gone for wallet ${this.wallet}`, async () => {
+      const all = await this.participants();
+      if (all.every((one) => one.address !== address)) return true;
+      throw new Error(JSON.stringify(all));
+    }, limit);
+  }
+
+  /** Waits until the other's tone comes out of a remote track. */
+  hears(other, limit = 15_000) {
+    return until(`wallet ${this.wallet} hears ${other.tone} Hz`, () => this.#toneWithin(other.tone, PULSE_MS), limit);
+  }
+
+  /** Waits until the other's tone has ended. */
+  noLongerHears(other, limit = 15_000) {
+    return until(
+      `wallet ${this.wallet} no longer hears ${other.tone} Hz`,
+      async () => !(await this.#toneWithin(other.tone, 2 * PULSE_MS)),
+      limit,
+    );
+  }
+
+  #toneWithin(hertz, milliseconds) {
+    return this.page.evaluate(([tone, most]) => window.__ears.since(tone) < most, [hertz, milliseconds]);
+  }
+
+  /** How many peer connections the page made: all, and those that carry media. */
+  connections() {
+    return this.page.evaluate(() => ({ all: window.__ears.connections, media: window.__ears.media }));
+  }
+
+  async mute() {
+    await this.button("Mute microphone").click();
+    await this.button("Unmute microphone").waitFor();
+  }
+
+  async unmute() {
+    await this.button("Unmute microphone").click();
+    await this.button("Mute microphone").waitFor();
+  }
+
+  async leave() {
+    await this.button("Leave meeting").click();
+    await this.page.getByRole("region", { name: "Meeting" }).waitFor({ state: "hidden" });
+  }
+
+  /** Ends the page's process, as a crash or the system would: nothing in it runs any more. */
+  async kill() {
+    const session = await this.profile.newCDPSession(this.page);
+    const crashed = this.page.waitForEvent("crash");
+    // The answer never comes.
+    session.send("Page.crash").catch(() => {});
+    await crashed;
+  }
+
+  /** What `#/doctor` says. */
+  async doctor() {
+    await this.go("#/doctor");
+    const text = await this.page.getByLabel("Diagnostics").textContent();
+    return JSON.parse(text);
+  }
+
+  /** The time of each of the app's marks, in milliseconds since the page began to load. */
+  marks() {
+    return this.page.evaluate(() =>
+      Object.fromEntries(performance.getEntriesByType("mark").map(({ name, startTime }) => [name, startTime])),
+    );
+  }
+}

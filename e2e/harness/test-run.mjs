@@ -1,0 +1,81 @@
+// One run of one test: what it opens is closed, what pages complain of fails it.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Chain } from "./chain.mjs";
+import { Member } from "./member.mjs";
+
+const SCREENSHOTS = join(import.meta.dirname, "../screenshots");
+
+export class TestRun {
+  #cleanups = [];
+  #complaints = [];
+  #expected = [];
+
+  constructor(name) {
+    this.name = name;
+    /** The pages of this test. */
+    this.members = [];
+    /** The chain; changes to it are undone after the test. */
+    this.chain = new Chain();
+    this.later(() => this.chain.restore());
+  }
+
+  /** Runs the test and gives all that went wrong. */
+  async execute(body, limit) {
+    const errors = [];
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`the test took longer than ${limit} ms`)), limit);
+    });
+    try {
+      await Promise.race([body(this), late]);
+    } catch (error) {
+      errors.push(error);
+      await this.#screenshots();
+    }
+    clearTimeout(timer);
+    for (const cleanup of this.#cleanups.reverse()) {
+      try {
+        await cleanup();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    const unexpected = this.#complaints.filter((text) => !this.#expected.some((one) => one.test(text)));
+    return [...errors, ...unexpected.map((text) => new Error(text))];
+  }
+
+  /** Does something once the test has ended; the last given comes first. */
+  later(cleanup) {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** Says that a page may write an error to its console that matches. */
+  expectConsole(pattern) {
+    this.#expected.push(pattern);
+  }
+
+  /** Takes note of an error that a page had. */
+  complain(text) {
+    this.#complaints.push(text);
+  }
+
+  /** A new browser profile with the page open: see Member.open. */
+  async member(options) {
+    const member = await Member.open(this, { tone: this.members.length, ...options });
+    this.members.push(member);
+    return member;
+  }
+
+  async #screenshots() {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    for (const [index, { page }] of this.members.entries()) {
+      const path = join(SCREENSHOTS, `${this.name.replaceAll(/[^a-z0-9]+/gi, "-")}-${index}.png`);
+      // A crashed page has no picture; the test's own error says more.
+      await page.screenshot({ path, timeout: 5_000 }).then(
+        () => console.log(`  screenshot ${path}`),
+        () => {},
+      );
+    }
+  }
+}
