@@ -53,6 +53,8 @@ const SILENT: Duration = Duration::from_secs(12);
 const LINGER: Duration = Duration::from_secs(1);
 /// Events that wait for the application beside its queue; with more, everything stops.
 const MAX_WAITING: usize = 1024;
+/// Frames read in one round, and events that may wait before reading stops.
+const MAX_READS: usize = 16;
 /// Rounds without giving way to other tasks; in a browser that is the page itself.
 const MAX_ROUNDS: usize = 32;
 
@@ -69,13 +71,20 @@ pub(crate) struct Driver {
     dialing: BTreeMap<ConnectionId, DeviceKey>,
     /// When each connection last proved to be alive.
     heard: BTreeMap<ConnectionId, Instant>,
-    /// Connections that close once their frames are out, at the latest then.
-    lingering: BTreeMap<ConnectionId, Instant>,
+    lingering: BTreeMap<ConnectionId, Lingering>,
     reading: SelectAll<BoxStream<'static, Incoming>>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     tick: Delay,
     tick_due: Instant,
     rng: SmallRng,
+}
+
+/// A connection that closes once its writers are done, at the latest at a moment.
+struct Lingering {
+    until: Instant,
+    writers: usize,
+    /// Frames for streams that are not open yet.
+    unopened: BTreeMap<Channel, mpsc::Receiver<Vec<u8>>>,
 }
 
 impl Driver {
@@ -213,8 +222,8 @@ impl Driver {
             Happening::Opened(protocol, stream) => {
                 if protocol.as_ref() == meet::PROTOCOL {
                     self.meet_opened(connection, stream);
-                } else if let Some(device) = identity::device(peer) {
-                    self.channel_opened(device, connection, protocol.as_ref(), stream);
+                } else {
+                    self.channel_opened(peer, connection, protocol.as_ref(), stream);
                 }
             }
             Happening::OpenFailed(protocol, reason) => {
@@ -238,8 +247,12 @@ impl Driver {
     }
 
     fn on_written(&mut self, written: Written) {
-        if self.lingering.remove(&written.connection).is_some() {
-            self.swarm.close_connection(written.connection);
+        if let Some(lingering) = self.lingering.get_mut(&written.connection) {
+            lingering.writers = lingering.writers.saturating_sub(1);
+            if lingering.writers == 0 {
+                self.lingering.remove(&written.connection);
+                self.swarm.close_connection(written.connection);
+            }
         }
         if let Some(reason) = written.failed {
             self.pipe_broke(written.peer, written.connection, &reason);
@@ -268,8 +281,8 @@ impl Driver {
         let silent = |since: &Instant| now.saturating_duration_since(*since) > SILENT;
         let dead: Vec<_> =
             self.heard.iter().filter(|(_, since)| silent(since)).map(|(id, _)| *id).collect();
-        let due: Vec<_> =
-            self.lingering.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        let due = self.lingering.iter().filter(|(_, lingering)| lingering.until <= now);
+        let due: Vec<_> = due.map(|(id, _)| *id).collect();
         for connection in dead.into_iter().chain(due) {
             self.heard.remove(&connection);
             self.lingering.remove(&connection);
@@ -298,18 +311,21 @@ impl Driver {
             return Poll::Pending;
         }
         let mut busy = false;
+        // Before the swarm, so that frames that came ahead of a disconnect are seen before it.
+        for _ in 0..MAX_READS {
+            if self.waiting.len() >= MAX_READS {
+                break;
+            }
+            let Poll::Ready(Some(incoming)) = self.reading.poll_next_unpin(cx) else { break };
+            self.on_incoming(incoming);
+            busy = true;
+        }
         if let Poll::Ready(Some(event)) = self.swarm.poll_next_unpin(cx) {
             self.on_swarm_event(event);
             busy = true;
         }
         if let Poll::Ready(Some(written)) = self.writing.poll_next_unpin(cx) {
             self.on_written(written);
-            busy = true;
-        }
-        if self.waiting.is_empty()
-            && let Poll::Ready(Some(incoming)) = self.reading.poll_next_unpin(cx)
-        {
-            self.on_incoming(incoming);
             busy = true;
         }
         match self.commands.poll_next_unpin(cx) {

@@ -6,7 +6,7 @@
 //! on another connection has started over (a reloaded page), so its session does too.
 
 use super::{
-    Driver, LINGER,
+    Driver, LINGER, Lingering,
     pipes::{self, Source},
 };
 use crate::{
@@ -196,12 +196,23 @@ impl Driver {
         let Some(session) = self.devices.0.remove(&device) else { return };
         tracing::debug!(%device, reason, "session ended");
         let mut next = Session::new(session.peer, session.incoming);
+        let until = Instant::now() + LINGER;
+        let mut lingering = BTreeMap::<ConnectionId, Lingering>::new();
+        // Writers end once what is queued is out, since the queues' senders are dropped here.
+        for (channel, outbound) in session.outbound {
+            let connection = lingering.entry(outbound.connection).or_insert_with(|| Lingering {
+                until,
+                writers: 0,
+                unopened: BTreeMap::new(),
+            });
+            connection.writers += 1;
+            connection.unopened.extend(outbound.unopened.map(|frames| (channel, frames)));
+        }
         for (connection, link) in session.links {
             if keep(connection, link) {
                 next.links.insert(connection, Link { used: false, ..link });
-            } else if session.outbound.values().any(|out| out.connection == connection) {
-                // Its writers end once what is queued is out, since their queues end below.
-                self.lingering.insert(connection, Instant::now() + LINGER);
+            } else if let Some(lingering) = lingering.remove(&connection) {
+                self.lingering.insert(connection, lingering);
                 self.wake_within(LINGER);
             } else {
                 self.swarm.close_connection(connection);
@@ -251,19 +262,23 @@ impl Driver {
 
     pub(super) fn channel_opened(
         &mut self,
-        device: DeviceKey,
+        peer: PeerId,
         connection: ConnectionId,
         protocol: &str,
         stream: Stream,
     ) {
-        let Some(session) = self.devices.0.get_mut(&device) else { return };
-        let outbound = session.outbound.iter_mut().find(|(c, _)| c.protocol() == protocol);
-        if let Some((channel, outbound)) = outbound
-            && outbound.connection == connection
-            && let Some(frames) = outbound.unopened.take()
-        {
+        let Some(channel) = Channel::ALL.into_iter().find(|c| c.protocol() == protocol) else {
+            return;
+        };
+        let session = identity::device(peer).and_then(|device| self.devices.0.get_mut(&device));
+        let wanted = session
+            .and_then(|session| session.outbound.get_mut(&channel))
+            .filter(|outbound| outbound.connection == connection)
+            .and_then(|outbound| outbound.unopened.take());
+        let late = || self.lingering.get_mut(&connection)?.unopened.remove(&channel);
+        if let Some(frames) = wanted.or_else(late) {
             let max = channel.max_frame();
-            self.writing.push(pipes::write(session.peer, connection, stream, frames, max));
+            self.writing.push(pipes::write(peer, connection, stream, frames, max));
         }
     }
 
