@@ -21,12 +21,29 @@ use web_sys::{MediaStreamTrack, RtcConfiguration, RtcIceServer};
 /// The most links at a time.
 pub const MAX_LINKS: usize = 16;
 
+/// A STUN or TURN server (W3C WebRTC, `RTCIceServer`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` URLs.
+    pub urls: Vec<String>,
+    /// For TURN.
+    pub username: Option<String>,
+    /// For TURN; not printed.
+    pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
 /// All media connections of this page. Closed when dropped.
 pub struct Connections(Rc<Inner>);
 
 struct Inner {
     audio: Audio,
-    ice: Vec<Vec<String>>,
+    ice: Vec<IceServer>,
     on_event: Box<dyn Fn(MediaEvent)>,
     on_level: Box<dyn Fn(Link, Level)>,
     peers: RefCell<BTreeMap<Link, Rc<Peer>>>,
@@ -35,13 +52,13 @@ struct Inner {
 }
 
 impl Connections {
-    /// None yet. `ice` has the URLs of each STUN server (RFC 7064). `on_event` gets what the core wants to know, `on_level` how loud the other side
+    /// None yet. `on_event` gets what the core wants to know, `on_level` how loud the other side
     /// of a link is, about 20 times a second. Both are called in tasks of their own, never from
     /// within a call of this type.
     #[must_use]
     pub fn new(
         audio: Audio,
-        ice: Vec<Vec<String>>,
+        ice: Vec<IceServer>,
         on_event: impl Fn(MediaEvent) + 'static,
         on_level: impl Fn(Link, Level) + 'static,
     ) -> Self {
@@ -148,10 +165,17 @@ impl Inner {
 
     fn configuration(&self) -> RtcConfiguration {
         let servers = js_sys::Array::new();
-        for urls in &self.ice {
+        for server in &self.ice {
             let entry = RtcIceServer::new();
-            let urls: js_sys::Array = urls.iter().map(|url| JsValue::from_str(url)).collect();
+            let urls: js_sys::Array =
+                server.urls.iter().map(|url| JsValue::from_str(url)).collect();
             entry.set_urls(&urls);
+            if let Some(username) = &server.username {
+                entry.set_username(username);
+            }
+            if let Some(credential) = &server.credential {
+                entry.set_credential(credential);
+            }
             servers.push(&entry);
         }
         let configuration = RtcConfiguration::new();

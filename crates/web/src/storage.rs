@@ -9,12 +9,12 @@
 mod seal;
 mod usage;
 
-pub use usage::{Usage, usage};
 use crate::js::{error_text, window_has};
 use chats_core::id::DeviceSecret;
 use js_sys::Uint8Array;
 use rexie::{ObjectStore, Rexie, Transaction, TransactionMode, TransactionResult};
 use thiserror::Error;
+pub use usage::{Usage, usage};
 use wasm_bindgen::{JsCast, JsValue};
 
 const DATABASE: &str = "community-chats";

@@ -4,7 +4,7 @@ use chats_core::media::{
 };
 use chats_web::{
     audio::microphone::Microphone,
-    rtc::{Connections, MAX_LINKS},
+    rtc::{Connections, IceServer, MAX_LINKS},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -151,7 +151,7 @@ fn react(own: &Rc<End>, other: &Rc<End>, polite: bool, offers: bool, event: Medi
 }
 
 /// Connections that talk to nobody, and their events.
-fn alone(ice: Vec<Vec<String>>) -> (Connections, Rc<RefCell<Vec<MediaEvent>>>) {
+fn alone(ice: Vec<IceServer>) -> (Connections, Rc<RefCell<Vec<MediaEvent>>>) {
     let events = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&events);
     let on_event = move |event| seen.borrow_mut().push(event);
@@ -336,7 +336,7 @@ async fn nonsense_from_the_other_side_breaks_its_link_alone() {
 
 #[wasm_bindgen_test]
 async fn a_wrong_ice_server_breaks_the_link_with_the_reason() {
-    let ice = vec!["http://x".to_owned()];
+    let ice = IceServer { urls: vec!["http://x".to_owned()], username: None, credential: None };
     let (connections, events) = alone(vec![ice]);
     connections.execute(MediaCommand::Open { link: LINK });
     until("it is broken", || broken(&events).is_some()).await;
