@@ -110,6 +110,7 @@ pub struct AccessBook {
     failures: u32,
     next_request: u32,
     version: u64,
+    again_at: Option<Time>,
 }
 
 impl AccessBook {
@@ -119,6 +120,11 @@ impl AccessBook {
     pub const MAX_WALLETS: usize = 4096;
     /// How long a refusal stands before the chain is asked again.
     pub const REFUSAL_STANDS: Duration = Duration::from_secs(60);
+    /// How old a seat's verdict may grow before [`Self::refresh`] has it asked for again, since
+    /// device cutoffs change without a new version. It stands meanwhile.
+    pub const SEAT_STANDS: Duration = Duration::from_secs(600);
+    /// How far the block at which roles are read may be behind the one that showed a new version.
+    pub const LAG: Duration = Duration::from_secs(20);
     /// The shortest time between two calls; it doubles with each failure, five times at most.
     pub const PACE: Duration = Duration::from_secs(1);
 
@@ -149,25 +155,48 @@ impl AccessBook {
         self.want(wallet);
     }
 
-    /// The newest version of the community that was heard of.
+    /// Asks again about a wallet that has a seat, if its verdict is old.
+    pub fn refresh(&mut self, wallet: Wallet, now: Time) {
+        if self.verdicts.get(&wallet).is_some_and(|v| now.since(v.at) >= Self::SEAT_STANDS) {
+            self.want(wallet);
+        }
+    }
+
+    /// The version of the community that was heard of last.
     #[must_use]
     pub const fn version(&self) -> u64 {
         self.version
     }
 
-    /// Hears of a version. If it is newer than all before, every verdict is to be asked for
-    /// again; until then the old ones stand. Returns whether it was newer.
-    pub fn hear_version(&mut self, version: u64) -> bool {
-        let newer = version > self.version;
-        if newer {
+    /// Hears of a version, by the word of one endpoint. If it is another than before, all seats
+    /// are to be asked about again, twice: at once, and when the block that showed the change is
+    /// old enough for everyone. Until then the old verdicts stand; refusals do not. Returns
+    /// whether it was another.
+    ///
+    /// A version that is lower counts too: else one endpoint that names too high a number would
+    /// keep all later changes from being noticed.
+    pub fn hear_version(&mut self, version: u64, now: Time) -> bool {
+        let changed = version != self.version;
+        if changed {
             self.version = version;
-            self.wanted.extend(self.verdicts.keys().copied());
+            self.verdicts.retain(|_, verdict| verdict.standing.role.admits());
+            self.want_all();
+            self.again_at = Some(now + Self::LAG);
         }
-        newer
+        changed
+    }
+
+    /// Also those that are being asked about: the answer on its way may be from before.
+    fn want_all(&mut self) {
+        let asked = self.in_flight.iter().flat_map(|batch| &batch.wallets);
+        self.wanted.extend(self.verdicts.keys().chain(asked));
     }
 
     /// The next call to make at `now`: one at a time, at most one a second.
     pub fn next_batch(&mut self, now: Time) -> Option<Batch> {
+        if self.again_at.take_if(|at| *at <= now).is_some() {
+            self.want_all();
+        }
         let paced = self.last_asked.is_none_or(|last| now.since(last) >= self.pace());
         if self.in_flight.is_some() || self.wanted.is_empty() || !paced {
             return None;
@@ -187,7 +216,8 @@ impl AccessBook {
     #[must_use]
     pub fn wake_at(&self) -> Option<Time> {
         let waiting = !self.wanted.is_empty() && self.in_flight.is_none();
-        waiting.then(|| self.last_asked.map_or(Time::default(), |last| last + self.pace()))
+        let ask = waiting.then(|| self.last_asked.map_or(Time::default(), |l| l + self.pace()));
+        [ask, self.again_at].into_iter().flatten().min()
     }
 
     fn pace(&self) -> Duration {
@@ -217,8 +247,10 @@ impl AccessBook {
         batch.wallets
     }
 
+    /// Makes room: refusals go before seats, lest strangers push members out.
     fn forget_oldest(&mut self) {
-        let oldest = self.verdicts.iter().min_by_key(|(_, verdict)| verdict.at).map(|(w, _)| *w);
+        let rank = |verdict: &Verdict| (verdict.standing.role.admits(), verdict.at);
+        let oldest = self.verdicts.iter().min_by_key(|(_, verdict)| rank(verdict)).map(|(w, _)| *w);
         if let Some(wallet) = oldest {
             self.verdicts.remove(&wallet);
         }
@@ -255,10 +287,62 @@ mod tests {
         let later = now + Duration::from_secs(3600);
         assert!(seated.verdict(ALICE, later).is_some());
         assert_eq!(seated.next_batch(later), None);
-        assert!(seated.hear_version(5));
-        assert!(!seated.hear_version(5));
+        assert!(seated.hear_version(5, later));
+        assert!(!seated.hear_version(5, later));
         assert_eq!(seated.next_batch(later).map(|b| b.wallets), Some(vec![ALICE]));
         assert!(seated.verdict(ALICE, later).is_some(), "the old verdict stands until the answer");
+    }
+
+    #[test]
+    fn a_new_version_is_looked_into_twice_since_roles_are_read_at_older_blocks() {
+        let now = Time::from_secs(1000);
+        let mut book = book_with(ALICE, Role::Member, now);
+        book.hear_version(5, now);
+        let first = book.next_batch(now + AccessBook::PACE).unwrap();
+        book.answer(first.request, answer(&[Role::Member]), now + AccessBook::PACE);
+        let again = book.wake_at().unwrap();
+        assert_eq!(again, now + AccessBook::LAG);
+        let second = book.next_batch(again).unwrap();
+        book.answer(second.request, answer(&[Role::None]), again);
+        assert_eq!(book.verdict(ALICE, again).map(|v| v.standing.role), Some(Role::None));
+        assert_eq!(book.wake_at(), None);
+    }
+
+    #[test]
+    fn an_answer_on_its_way_when_the_version_changes_is_asked_for_again() {
+        let now = Time::from_secs(1000);
+        let mut book = AccessBook::default();
+        book.want(ALICE);
+        let early = book.next_batch(now).unwrap();
+        book.hear_version(5, now);
+        book.answer(early.request, answer(&[Role::Member]), now);
+        let next = book.next_batch(now + AccessBook::PACE).unwrap();
+        assert_eq!(next.wallets, [ALICE]);
+    }
+
+    #[test]
+    fn one_endpoint_that_names_too_high_a_version_hides_no_later_change() {
+        let now = Time::from_secs(1000);
+        let mut book = book_with(ALICE, Role::Member, now);
+        assert!(book.hear_version(u64::MAX, now));
+        assert!(book.hear_version(6, now));
+    }
+
+    #[test]
+    fn strangers_push_no_member_out_of_the_book() {
+        let now = Time::from_secs(1000);
+        let mut book = book_with(ALICE, Role::Member, now);
+        let mut later = now;
+        for number in 0..=AccessBook::MAX_WALLETS as u64 {
+            let mut stranger = [7; 20];
+            stranger[..8].copy_from_slice(&number.to_be_bytes());
+            later = later + AccessBook::PACE;
+            book.want(Wallet(stranger));
+            let batch = book.next_batch(later).unwrap();
+            book.answer(batch.request, answer(&[Role::None]), later);
+        }
+        assert_eq!(book.verdicts.len(), AccessBook::MAX_WALLETS);
+        assert!(book.verdict(ALICE, later).is_some());
     }
 
     #[test]

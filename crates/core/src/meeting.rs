@@ -4,6 +4,7 @@
 //! comes. Everything here follows from what was last said by each device, so the same rules that
 //! set a meeting up also mend it.
 
+use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
 use crate::id::{DeviceKey, MeetingName, Wallet};
 use crate::media::{Link, LinkState, MediaCommand, MediaEvent};
@@ -11,14 +12,23 @@ use crate::negotiation::{Negotiation, Step};
 use crate::node::{JoinRefusal, Outbox, Output};
 use crate::peers::Peers;
 use crate::presence::{INTERVAL, MAX_AGE, MeetingMessage, Presence, Session, Signal, SignalBody};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many may speak in one meeting; each pair has a connection of its own.
 pub const MAX_SPEAKERS: usize = 12;
-/// How often a connection is mended or made anew before it is given up.
+/// How often a connection is made anew before it is given up.
 const MAX_RESTARTS: u32 = 5;
+/// How long a connection may be in the making before it is made anew; as long again after each
+/// time that it was.
+const CONNECT_TIME: Duration = Duration::from_secs(12);
+/// How long mending may take before a connection is made anew instead.
+const MEND_TIME: Duration = Duration::from_secs(8);
+/// How long after its making a connection is replaced that is of no use at all, each time longer.
+const BROKEN_PAUSE: Duration = Duration::from_secs(1);
+/// Of how many devices it is remembered which numbers their connections had.
+const MAX_PAST: usize = 256;
 
 mod upkeep;
 
@@ -37,13 +47,16 @@ struct Seat {
 #[derive(Debug)]
 struct Attendee {
     presence: Presence,
-    wallet: Wallet,
+    certificate: DeviceCertificate,
     heard: Time,
     /// Since when it has neither network nor audio.
     lost: Option<Time>,
     call: Option<Call>,
+    /// The number of the last call between our two stays, whoever made it.
     attempt: u32,
     restarts: u32,
+    given_up: bool,
+    ever_heard: bool,
     /// We met in this meeting at this moment; the other's patience counts from here.
     met: Option<Time>,
 }
@@ -57,21 +70,40 @@ struct Call {
     broken: bool,
     negotiation: Negotiation,
     since: Time,
-    restart_at: Option<Time>,
+    /// Since when it failed.
+    failed: Option<Time>,
+    /// When it was asked to mend itself.
+    mended: Option<Time>,
 }
 
 impl Attendee {
-    const fn new(presence: Presence, wallet: Wallet, now: Time) -> Self {
+    const fn new(
+        presence: Presence,
+        certificate: DeviceCertificate,
+        attempt: u32,
+        now: Time,
+    ) -> Self {
         Self {
             presence,
-            wallet,
+            certificate,
             heard: now,
             lost: None,
             call: None,
-            attempt: 0,
+            attempt,
             restarts: 0,
+            given_up: false,
+            ever_heard: false,
             met: None,
         }
+    }
+
+    const fn wallet(&self) -> Wallet {
+        self.certificate.statement.wallet
+    }
+
+    /// Begins to count anew how often a connection was tried.
+    fn hope(&mut self) {
+        (self.restarts, self.given_up) = (0, false);
     }
 
     fn hang_up(&mut self, out: &mut Outbox) {
@@ -91,8 +123,21 @@ impl Call {
             broken: false,
             negotiation: Negotiation::new(polite),
             since: now,
-            restart_at: None,
+            failed: None,
+            mended: None,
         }
+    }
+
+    /// When it is of no more use unless it connects; `restarts` others were tried before it.
+    fn ends_at(&self, restarts: u32) -> Option<Time> {
+        let patience = restarts.saturating_add(1);
+        if self.broken {
+            return Some(self.since + BROKEN_PAUSE * patience);
+        }
+        let in_vain = !self.ever_connected && self.state != LinkState::Connected;
+        let making = in_vain.then(|| self.since + CONNECT_TIME * patience);
+        let mending = self.mended.map(|mended| mended + MEND_TIME);
+        [making, mending].into_iter().flatten().min()
     }
 }
 
@@ -106,6 +151,9 @@ fn is_polite(peers: &Peers, device: DeviceKey) -> bool {
 pub(crate) struct Meetings {
     seat: Option<Seat>,
     others: BTreeMap<DeviceKey, Attendee>,
+    /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
+    /// have noticed, so no number is used again during our stay.
+    past: BTreeMap<DeviceKey, (Session, u32)>,
     links: u32,
 }
 
@@ -121,10 +169,10 @@ impl Meetings {
     ) -> Result<(), JoinRefusal> {
         let wallet = peers.own().certificate.statement.wallet;
         let there = || self.others.values().filter(|other| other.presence.meeting == meeting);
-        if there().any(|other| other.wallet == wallet) {
+        if there().any(|other| other.wallet() == wallet) {
             return Err(JoinRefusal::OtherDevice);
         }
-        if there().map(|other| other.wallet).collect::<BTreeSet<_>>().len() >= MAX_SPEAKERS {
+        if there().map(Attendee::wallet).collect::<BTreeSet<_>>().len() >= MAX_SPEAKERS {
             return Err(JoinRefusal::Full);
         }
         self.leave(now, peers, out);
@@ -142,8 +190,15 @@ impl Meetings {
         }
         for other in self.others.values_mut() {
             other.hang_up(out);
-            (other.attempt, other.restarts, other.met) = (0, 0, None);
+            other.hope();
+            (other.attempt, other.ever_heard, other.met) = (0, false, None);
         }
+        self.past.clear();
+    }
+
+    /// Whether we are in one.
+    pub(crate) const fn is_in(&self) -> bool {
+        self.seat.is_some()
     }
 
     pub(crate) fn set_muted(&mut self, muted: bool, now: Time, peers: &Peers, out: &mut Outbox) {
@@ -159,11 +214,12 @@ impl Meetings {
     /// Tries again to reach a participant that was given up on.
     pub(crate) fn retry(&mut self, device: DeviceKey) {
         if let Some(other) = self.others.get_mut(&device) {
-            other.restarts = 0;
+            other.hope();
         }
     }
 
-    /// A device may be spoken to from now on: it shall know where we are.
+    /// A device may be spoken to from now on: it shall know where we are. What was said about a
+    /// call before may be lost, so one that does not stand yet is made anew.
     pub(crate) fn introduce(
         &mut self,
         device: DeviceKey,
@@ -173,6 +229,12 @@ impl Meetings {
     ) {
         if let Some(frame) = self.presence_frame(false, now, peers) {
             out.send(device, Channel::Meeting, frame);
+        }
+        if let Some(other) = self.others.get_mut(&device) {
+            other.hope();
+            if !other.hears() {
+                other.hang_up(out);
+            }
         }
     }
 
@@ -233,7 +295,7 @@ impl Meetings {
         peers: &Peers,
         out: &mut Outbox,
     ) -> bool {
-        let Some(wallet) = peers.wallet(device) else {
+        let Some(certificate) = peers.certificate(device) else {
             return false;
         };
         let their_clock = peers.clock(device, now);
@@ -244,17 +306,14 @@ impl Meetings {
             return false;
         }
         if let Some(known) = self.others.get_mut(&device) {
+            // Of two stays the later said is the later one: a device's frames keep their order.
             let same = known.presence.session == presence.session;
-            let newer = if same {
-                presence.sequence > known.presence.sequence
-            } else {
-                presence.time >= known.presence.time
-            };
-            if !newer {
+            if same && presence.sequence <= known.presence.sequence {
                 return false;
             }
             if same && !presence.leaving && known.presence.meeting == presence.meeting {
                 known.presence = presence;
+                known.certificate = certificate.clone();
                 known.heard = now;
                 return true;
             }
@@ -264,7 +323,10 @@ impl Meetings {
         // A stay that ended or began takes its connection with it.
         self.forget(device, out);
         if !presence.leaving {
-            self.others.insert(device, Attendee::new(presence, wallet, now));
+            let past = self.past.remove(&device).filter(|(past, _)| *past == presence.session);
+            let attempt = past.map_or(0, |(_, attempt)| attempt);
+            let attendee = Attendee::new(presence, certificate.clone(), attempt, now);
+            self.others.insert(device, attendee);
         }
         true
     }
@@ -272,6 +334,12 @@ impl Meetings {
     fn forget(&mut self, device: DeviceKey, out: &mut Outbox) {
         if let Some(mut other) = self.others.remove(&device) {
             other.hang_up(out);
+            if other.attempt > 0 {
+                self.past.insert(device, (other.presence.session, other.attempt));
+            }
+            if self.past.len() > MAX_PAST {
+                self.past.pop_first();
+            }
         }
     }
 
@@ -284,7 +352,8 @@ impl Meetings {
         out: &mut Outbox,
     ) -> bool {
         let Some(seat) = &self.seat else { return false };
-        let Some(other) = self.others.get_mut(&device) else {
+        let seated = self.seated(seat, peers).is_ok_and(|seated| seated.contains(&device));
+        let Some(other) = self.others.get_mut(&device).filter(|_| seated) else {
             return false;
         };
         let meant = other.presence.meeting == seat.meeting
@@ -293,11 +362,7 @@ impl Meetings {
         if !meant || !signal.body.fits() || signal.attempt < other.attempt || signal.attempt == 0 {
             return false;
         }
-        if signal.attempt > other.attempt || other.call.is_none() {
-            // Attempts are bounded by whoever makes them; a jump would only serve to exhaust.
-            if signal.attempt > other.attempt.saturating_add(MAX_RESTARTS) {
-                return false;
-            }
+        if signal.attempt > other.attempt {
             other.hang_up(out);
             other.attempt = signal.attempt;
             self.links += 1;
@@ -311,11 +376,17 @@ impl Meetings {
             SignalBody::Description(description) => call.negotiation.receive(description),
             SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
         };
-        self.drain(device, out);
+        self.drain(device, peers, out);
         useful
     }
 
-    pub(crate) fn media(&mut self, event: MediaEvent, now: Time, out: &mut Outbox) {
+    pub(crate) fn media(
+        &mut self,
+        event: MediaEvent,
+        now: Time,
+        peers: &Peers,
+        out: &mut Outbox,
+    ) {
         let link = match &event {
             MediaEvent::NegotiationNeeded { link }
             | MediaEvent::LocalDescription { link, .. }
@@ -343,11 +414,13 @@ impl Meetings {
                 call.state = state;
                 match state {
                     LinkState::Connected => {
-                        call.ever_connected = true;
-                        call.restart_at = None;
-                        other.restarts = 0;
+                        (call.ever_connected, call.failed, call.mended) = (true, None, None);
+                        other.ever_heard = true;
+                        other.hope();
                     }
-                    LinkState::Failed => call.restart_at = Some(now),
+                    LinkState::Failed => {
+                        call.failed.get_or_insert(now);
+                    }
                     LinkState::Connecting | LinkState::Disconnected => {}
                 }
             }
@@ -357,11 +430,12 @@ impl Meetings {
                 call.state = LinkState::Failed;
             }
         }
-        self.drain(device, out);
+        self.drain(device, peers, out);
     }
 
-    /// Carries out what a negotiation asks for.
-    fn drain(&mut self, device: DeviceKey, out: &mut Outbox) {
+    /// Carries out what a negotiation asks for. What cannot be said now is never said: the call
+    /// is made anew when the two can speak again.
+    fn drain(&mut self, device: DeviceKey, peers: &Peers, out: &mut Outbox) {
         let Some(seat) = &self.seat else { return };
         let Some(other) = self.others.get_mut(&device) else {
             return;
@@ -388,8 +462,10 @@ impl Meetings {
                 Step::SendDescription(description) => SignalBody::Description(description),
                 Step::SendCandidate(candidate) => SignalBody::Candidate(candidate),
             };
-            let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
-            out.send(device, Channel::Meeting, wire::encode(&signal));
+            if peers.is_ready(device) {
+                let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
+                out.send(device, Channel::Meeting, wire::encode(&signal));
+            }
         }
     }
 }

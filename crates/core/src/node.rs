@@ -74,20 +74,6 @@ pub enum Input {
     Recheck,
 }
 
-impl Input {
-    /// Whether it comes from other devices, or leads to them.
-    const fn is_of_others(&self) -> bool {
-        matches!(
-            self,
-            Self::Present(_)
-                | Self::Arrived(_)
-                | Self::Connected(_)
-                | Self::Received { .. }
-                | Self::Join { .. }
-        )
-    }
-}
-
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -238,6 +224,9 @@ pub struct Node {
     peers: Peers,
     meetings: Meetings,
     version_at: Time,
+    /// Our own wallet is let in.
+    inside: bool,
+    /// Our own certificate is over.
     expired: bool,
     shown: Shown,
     out: Outbox,
@@ -268,6 +257,7 @@ impl Node {
             peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
             version_at: now,
+            inside: false,
             expired: false,
             shown: Shown::default(),
             out: Outbox::default(),
@@ -276,23 +266,26 @@ impl Node {
         node
     }
 
-    /// Takes what happened at `now`.
+    /// Takes what happened when the clock showed `now`. A clock that is set back, or forward,
+    /// is put up with.
     pub fn handle(&mut self, input: Input, now: Time) {
-        if !self.admitted(now) && input.is_of_others() {
-            if let Input::Connected(device) = input {
-                self.out.push(Output::Disconnect(device));
-            }
-            return;
-        }
+        let now = self.peers.time_mut().read(now);
+        let admitted = self.admitted(now);
         let Self { access, peers, meetings, out, .. } = self;
         match input {
             Input::Tick => {}
             Input::Present(devices) => peers.present(devices, now),
-            Input::Arrived(device) => peers.arrived(device, now),
+            Input::Arrived(device) if admitted => peers.arrived(device, now),
+            // It may dial us in vain before we are let in, so it is for us to reach it.
+            Input::Arrived(device) => peers.present(vec![device], now),
             Input::Left(device) => peers.left(device),
-            Input::Connected(device) => peers.connected(device, now, access.version(), out),
+            Input::Connected(device) if admitted => {
+                peers.connected(device, now, access.version(), out);
+            }
+            Input::Connected(device) => out.push(Output::Disconnect(device)),
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
+            Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
                 if !access.answer(request, answer, now).is_empty() {
@@ -300,9 +293,9 @@ impl Node {
                 }
             }
             Input::Version(version) => {
-                access.hear_version(version);
+                access.hear_version(version, now);
             }
-            Input::Media(event) => meetings.media(event, now, out),
+            Input::Media(event) => meetings.media(event, now, peers, out),
             Input::Join { meeting, session, muted } => {
                 match meetings.join(meeting.clone(), session, muted, now, peers, out) {
                     Ok(()) => out.event(Event::Joined { meeting, joined: now }),
@@ -325,44 +318,46 @@ impl Node {
         self.out.0.pop_front()
     }
 
-    /// When to tick again, at the latest. May lie in the past.
+    /// When to tick again, at the latest, by the clock that [`Self::handle`] is told. May lie in
+    /// the past.
     #[must_use]
     pub fn wake_at(&self) -> Time {
-        let own = Time::from_secs(self.peers.own().certificate.statement.expires);
+        let time = self.peers.time();
+        let expires = time.when(Time::from_secs(self.peers.own().certificate.statement.expires));
         let due = [
             self.access.wake_at(),
-            self.peers.wake_at(),
+            self.peers.wake_at().filter(|_| self.inside),
             self.meetings.wake_at(&self.peers),
-            (!self.expired).then_some(own),
+            (!self.expired).then_some(expires),
         ];
-        due.into_iter().flatten().fold(self.version_at, Time::min)
+        time.shown(due.into_iter().flatten().fold(self.version_at, Time::min))
     }
 
-    /// Whether the contract lets our own wallet in.
+    /// Whether the contract lets our own wallet in, and our certificate holds.
     fn admitted(&self, now: Time) -> bool {
-        let own = self.access.verdict(self.peers.own().certificate.statement.wallet, now);
-        own.is_some_and(|verdict| verdict.standing.role.admits())
+        let certificate = &self.peers.own().certificate;
+        let own = self.access.verdict(certificate.statement.wallet, now);
+        !certificate.expired(self.peers.time().shown(now))
+            && own.is_some_and(|verdict| verdict.standing.role.admits())
     }
 
     fn received(&mut self, from: DeviceKey, channel: Channel, frame: &[u8], now: Time) {
         let Self { access, peers, meetings, out, .. } = self;
-        let before = peers.is_ready(from);
         match channel {
             Channel::Hello => peers.received(from, frame, now, access, out),
-            Channel::Meeting if before => {
+            // Channels overtake each other: this may come before its welcome.
+            Channel::Meeting if peers.certificate(from).is_some() => {
                 if !meetings.received(from, frame, now, peers, out) {
                     out.event(Event::Ignored { device: from });
                 }
             }
             Channel::Meeting => {}
         }
-        if !before && peers.is_ready(from) {
-            meetings.introduce(from, now, peers, out);
-        }
     }
 
     /// Does what follows from the state as it is now, whatever led to it.
     fn settle(&mut self, now: Time) {
+        self.inside = self.admitted(now);
         let Self { access, peers, meetings, out, .. } = self;
         if now >= self.version_at {
             // Each device has a rhythm of its own, so that they do not all ask at once.
@@ -370,21 +365,30 @@ impl Node {
             self.version_at = now + VERSION_PACE + Duration::from_millis(u64::from(jitter) * 47);
             out.push(Output::CheckVersion);
         }
-        if !self.expired && peers.own().certificate.expired(now) {
-            self.expired = true;
+        let expired = peers.own().certificate.expired(peers.time().shown(now));
+        if expired && !self.expired {
             out.event(Event::CertificateExpired);
         }
+        self.expired = expired;
+        // Asked at the start, again when a refusal has stood for its time, and now and then.
         let wallet = peers.own().certificate.statement.wallet;
         match access.verdict(wallet, now) {
-            Some(verdict) if verdict.standing.role.admits() => peers.tick(now, access, out),
-            Some(_) => {
-                meetings.leave(now, peers, out);
-                peers.clear(out);
-            }
-            // Asked at the start, and again when a refusal has stood for its time.
+            Some(_) => access.refresh(wallet, now),
             None => {
                 access.want(wallet);
             }
+        }
+        if self.inside {
+            peers.tick(now, access, out);
+        } else {
+            if meetings.is_in() {
+                meetings.leave(now, peers, out);
+                out.event(Event::Left);
+            }
+            peers.clear(now, out);
+        }
+        for device in peers.newly_ready() {
+            meetings.introduce(device, now, peers, out);
         }
         if let Some(refusal) = meetings.tick(now, peers, access, out) {
             out.event(Event::Left);

@@ -4,9 +4,9 @@ use crate::access::AccessBook;
 use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
 use crate::hello::{Hello, HelloMessage, Refusal};
-use crate::id::{Community, DeviceKey, DeviceSecret, Wallet};
+use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::node::{Event, Member, Outbox, Output};
-use crate::time::{Duration, Time};
+use crate::time::{Duration, SteadyClock, Time};
 use crate::wire;
 use std::collections::BTreeMap;
 
@@ -18,8 +18,10 @@ const MAX_STRANGERS: usize = 32;
 const MAX_DIALS: usize = 4;
 /// How long a device may take to pass.
 const HELLO_TIME: Duration = Duration::from_secs(10);
-/// After how many failures in a row a device is dialled no more until a relay names it again.
-const MAX_FAILURES: u32 = 8;
+/// How long a dial may take until its place is given to another.
+const DIAL_TIME: Duration = Duration::from_secs(30);
+/// How long a connection must have lasted for the next one to be tried without waiting.
+const STABLE: Duration = Duration::from_secs(10);
 
 /// Who this device is.
 #[derive(Debug)]
@@ -33,13 +35,29 @@ pub(crate) struct Own {
 struct Peer {
     /// A relay says that it is there.
     listed: bool,
-    /// It passed before, so it may be dialled without being listed as present at our arrival.
-    known: bool,
+    /// It was there before us, or passed once: it is for us too to reach it, for as long as a
+    /// relay lists it.
+    wanted: bool,
     /// When to dial it.
     dial_at: Option<Time>,
-    dialling: bool,
+    /// Since when it is being dialled.
+    dialling: Option<Time>,
+    /// How often in a row it could not be reached, or not be kept.
     failures: u32,
     session: Option<Connection>,
+}
+
+impl Peer {
+    /// Counts a failure, and tries again later if that is for us to do.
+    fn failed(&mut self, now: Time, patience: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.retry(now, patience);
+    }
+
+    fn retry(&mut self, now: Time, patience: Duration) {
+        let wanted = self.listed && self.wanted;
+        self.dial_at = wanted.then(|| now + patience + backoff(self.failures));
+    }
 }
 
 /// A device that is connected.
@@ -56,6 +74,8 @@ struct Connection {
     passed: bool,
     /// It let us pass.
     welcomed: bool,
+    /// It was told where we are.
+    introduced: bool,
 }
 
 impl Connection {
@@ -68,12 +88,23 @@ impl Connection {
 #[derive(Debug)]
 pub(crate) struct Peers {
     own: Own,
+    time: SteadyClock,
     peers: BTreeMap<DeviceKey, Peer>,
 }
 
 impl Peers {
-    pub(crate) const fn new(own: Own) -> Self {
-        Self { own, peers: BTreeMap::new() }
+    pub(crate) fn new(own: Own) -> Self {
+        Self { own, time: SteadyClock::default(), peers: BTreeMap::new() }
+    }
+
+    /// The clock of this device.
+    pub(crate) const fn time(&self) -> &SteadyClock {
+        &self.time
+    }
+
+    /// The clock of this device, to be read.
+    pub(crate) const fn time_mut(&mut self) -> &mut SteadyClock {
+        &mut self.time
     }
 
     pub(crate) const fn own(&self) -> &Own {
@@ -93,10 +124,24 @@ impl Peers {
             .map(|(device, _)| *device)
     }
 
-    /// The wallet of a device that passed.
-    pub(crate) fn wallet(&self, device: DeviceKey) -> Option<Wallet> {
+    /// Those who may be spoken to since the last call of this.
+    pub(crate) fn newly_ready(&mut self) -> Vec<DeviceKey> {
+        let mut new = Vec::new();
+        for (device, peer) in &mut self.peers {
+            if let Some(connection) = peer.session.as_mut()
+                && connection.ready()
+                && !std::mem::replace(&mut connection.introduced, true)
+            {
+                new.push(*device);
+            }
+        }
+        new
+    }
+
+    /// The certificate with which a connected device passed.
+    pub(crate) fn certificate(&self, device: DeviceKey) -> Option<&DeviceCertificate> {
         let connection = self.connection(device).filter(|connection| connection.passed)?;
-        connection.theirs.as_ref().map(|hello| hello.certificate.statement.wallet)
+        connection.theirs.as_ref().map(|hello| &hello.certificate)
     }
 
     /// What the clock of a device shows at `now`.
@@ -109,7 +154,7 @@ impl Peers {
     pub(crate) fn members(&self, access: &AccessBook, now: Time) -> BTreeMap<DeviceKey, Member> {
         self.ready()
             .filter_map(|device| {
-                let wallet = self.wallet(device)?;
+                let wallet = self.certificate(device)?.statement.wallet;
                 let verdict = access.verdict(wallet, now)?;
                 Some((device, Member { wallet, verdict }))
             })
@@ -125,8 +170,11 @@ impl Peers {
             return None;
         }
         if !self.peers.contains_key(&device) && self.peers.len() >= MAX_PEERS {
-            let idle = |peer: &Peer| peer.session.is_none() && !peer.dialling && !peer.listed;
-            let victim = self.peers.iter().find(|(_, peer)| idle(peer)).map(|(device, _)| *device);
+            // Those that are merely listed go first: anybody may have themselves listed.
+            let idle = |peer: &Peer| peer.session.is_none() && peer.dialling.is_none();
+            let rank = |peer: &Peer| (peer.wanted, peer.listed);
+            let idle = self.peers.iter().filter(|(_, peer)| idle(peer));
+            let victim = idle.min_by_key(|(_, peer)| rank(peer)).map(|(device, _)| *device);
             self.peers.remove(&victim?);
         }
         Some(self.peers.entry(device).or_default())
@@ -137,18 +185,19 @@ impl Peers {
         for device in devices {
             if let Some(peer) = self.entry(device) {
                 peer.listed = true;
+                peer.wanted = true;
                 peer.failures = 0;
-                peer.dial_at.get_or_insert(now);
+                peer.dial_at = Some(now);
             }
         }
     }
 
-    /// This one came after us: it dials. A member of old is dialled all the same if it does not.
+    /// This one came after us: it dials. One that is wanted is dialled all the same if it does not.
     pub(crate) fn arrived(&mut self, device: DeviceKey, now: Time) {
         if let Some(peer) = self.entry(device) {
             peer.listed = true;
             peer.failures = 0;
-            if peer.known {
+            if peer.wanted {
                 peer.dial_at = Some(now + Duration::from_secs(5));
             }
         }
@@ -177,7 +226,7 @@ impl Peers {
         let Some(peer) = self.entry(device) else {
             return out.push(Output::Disconnect(device));
         };
-        let dialled = std::mem::take(&mut peer.dialling);
+        let dialled = peer.dialling.take().is_some();
         if strangers >= MAX_STRANGERS && !dialled {
             return out.push(Output::Disconnect(device));
         }
@@ -189,6 +238,7 @@ impl Peers {
             ahead: 0,
             passed: false,
             welcomed: false,
+            introduced: false,
         });
         if dialled {
             self.greet(device, now, version, out);
@@ -204,37 +254,37 @@ impl Peers {
         let Some(session) = peer.session.take() else {
             return;
         };
-        if !session.ready() {
-            peer.failures += 1;
+        if session.ready() && now.since(session.since) >= STABLE {
+            peer.failures = 0;
+        } else {
+            peer.failures = peer.failures.saturating_add(1);
         }
-        if peer.listed && peer.known && peer.failures < MAX_FAILURES {
-            // Both lost it at once; one of the two tries first, so that they do not cross.
-            let patience = Duration::from_secs(if first { 1 } else { 4 });
-            peer.dial_at = Some(now + patience + backoff(peer.failures));
-        } else if !peer.listed {
+        // Both lost it at once; one of the two tries first, so that they do not cross.
+        peer.retry(now, Duration::from_secs(if first { 1 } else { 4 }));
+        if !peer.listed {
             self.peers.remove(&device);
         }
     }
 
     pub(crate) fn dial_failed(&mut self, device: DeviceKey, now: Time) {
-        let Some(peer) = self.peers.get_mut(&device) else {
-            return;
-        };
-        if !std::mem::take(&mut peer.dialling) || peer.session.is_some() {
-            return;
+        if let Some(peer) = self.peers.get_mut(&device)
+            && peer.dialling.take().is_some()
+            && peer.session.is_none()
+        {
+            peer.failed(now, Duration::ZERO);
         }
-        peer.failures += 1;
-        peer.dial_at =
-            (peer.listed && peer.failures < MAX_FAILURES).then(|| now + backoff(peer.failures));
     }
 
-    /// We are no longer let in ourselves: lets go of everyone.
-    pub(crate) fn clear(&mut self, out: &mut Outbox) {
-        for (device, peer) in std::mem::take(&mut self.peers) {
-            if peer.session.is_some() {
-                out.push(Output::Disconnect(device));
+    /// We are not let in ourselves: lets go of everyone. Once we are, all who are still listed
+    /// are to be reached, since they may have tried in vain meanwhile.
+    pub(crate) fn clear(&mut self, now: Time, out: &mut Outbox) {
+        for (device, peer) in &mut self.peers {
+            if peer.session.take().is_some() {
+                out.push(Output::Disconnect(*device));
             }
+            (peer.wanted, peer.dial_at, peer.dialling) = (true, Some(now), None);
         }
+        self.peers.retain(|_, peer| peer.listed);
     }
 
     /// Takes a frame of the hello channel.
@@ -246,22 +296,21 @@ impl Peers {
         access: &mut AccessBook,
         out: &mut Outbox,
     ) {
-        let own = (self.own.community, access.version());
+        let community = self.own.community;
         let Some(connection) = self.peers.get_mut(&device).and_then(|peer| peer.session.as_mut())
         else {
             return;
         };
         match wire::decode::<HelloMessage>("hello", frame) {
             Ok(HelloMessage::Hello(hello)) if connection.theirs.is_none() => {
-                let (community, _) = own;
                 let certificate = &hello.certificate;
                 if certificate.statement.registry == community.registry
                     && hello.community != community.id
                 {
-                    return self.refuse(device, Refusal::OtherCommunity, out);
+                    return self.refuse(device, Refusal::OtherCommunity, now, out);
                 }
-                if certificate.check(device, community.registry, now).is_err() {
-                    return self.refuse(device, Refusal::Certificate, out);
+                if certificate.check(device, community.registry, self.time.shown(now)).is_err() {
+                    return self.refuse(device, Refusal::Certificate, now, out);
                 }
                 connection.ahead = ahead(hello.time, now);
                 connection.theirs = Some(hello);
@@ -270,10 +319,10 @@ impl Peers {
             Ok(HelloMessage::Welcome) if connection.greeted => connection.welcomed = true,
             Ok(HelloMessage::Refused(refusal)) => {
                 out.push(Output::Event(Event::RefusedBy { device, refusal }));
-                self.drop_connection(device, out);
+                self.drop_connection(device, now, out);
             }
             Ok(HelloMessage::Hello(_) | HelloMessage::Welcome) | Err(_) => {
-                self.refuse(device, Refusal::Malformed, out);
+                self.refuse(device, Refusal::Malformed, now, out);
             }
         }
     }
@@ -290,27 +339,27 @@ impl Peers {
             return;
         };
         let certificate = &hello.certificate;
+        if certificate.expired(self.time.shown(now)) {
+            return self.refuse(device, Refusal::Certificate, now, out);
+        }
         let Some(verdict) = access.verdict(certificate.statement.wallet, now) else {
             access.want(certificate.statement.wallet);
             return;
         };
         if !verdict.standing.role.admits() {
-            return self.refuse(device, Refusal::NotAMember, out);
+            return self.refuse(device, Refusal::NotAMember, now, out);
         }
-        if certificate.expired(now)
-            || certificate.check_cutoff(verdict.standing.device_cutoff).is_err()
-        {
-            return self.refuse(device, Refusal::Certificate, out);
+        if certificate.check_cutoff(verdict.standing.device_cutoff).is_err() {
+            return self.refuse(device, Refusal::Certificate, now, out);
         }
         if connection.passed {
             return;
         }
         if certificate.check_wallet().is_err() {
-            return self.refuse(device, Refusal::Certificate, out);
+            return self.refuse(device, Refusal::Certificate, now, out);
         }
         connection.passed = true;
-        peer.known = true;
-        peer.failures = 0;
+        peer.wanted = true;
         if hello.version > access.version() {
             out.push(Output::CheckVersion);
         }
@@ -320,17 +369,24 @@ impl Peers {
     }
 
     /// Says why and lets go of it.
-    fn refuse(&mut self, device: DeviceKey, refusal: Refusal, out: &mut Outbox) {
+    fn refuse(&mut self, device: DeviceKey, refusal: Refusal, now: Time, out: &mut Outbox) {
         send(device, &HelloMessage::Refused(refusal), out);
         out.push(Output::Event(Event::Refused { device, refusal }));
-        self.drop_connection(device, out);
+        if let Some(peer) = self.peers.get_mut(&device)
+            && refusal != Refusal::Undecided
+        {
+            // It is for this one to come back, once it has what it lacks.
+            peer.wanted = false;
+        }
+        self.drop_connection(device, now, out);
     }
 
-    fn drop_connection(&mut self, device: DeviceKey, out: &mut Outbox) {
+    fn drop_connection(&mut self, device: DeviceKey, now: Time, out: &mut Outbox) {
         if let Some(peer) = self.peers.get_mut(&device) {
             peer.session = None;
             // Whatever it was, it will not be different in a second.
-            peer.failures = peer.failures.max(5);
+            peer.failures = peer.failures.max(2);
+            peer.failed(now, Duration::ZERO);
         }
         out.push(Output::Disconnect(device));
     }
@@ -361,15 +417,28 @@ impl Peers {
 
     /// Dials whom it is time to dial, and gives up on those who take too long to pass.
     pub(crate) fn tick(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
-        let mut dialling = self.peers.values().filter(|peer| peer.dialling).count();
-        for (device, peer) in &mut self.peers {
-            if dialling < MAX_DIALS && peer.dial_at.is_some_and(|at| at <= now) {
-                peer.dial_at = None;
-                if peer.session.is_none() && !peer.dialling {
-                    peer.dialling = true;
-                    dialling += 1;
-                    out.push(Output::Dial(*device));
-                }
+        for peer in self.peers.values_mut() {
+            if peer.dialling.take_if(|since| now.since(*since) >= DIAL_TIME).is_some() {
+                peer.failed(now, Duration::ZERO);
+            }
+            if let Some(hello) = peer.session.as_ref().and_then(|session| session.theirs.as_ref()) {
+                access.refresh(hello.certificate.statement.wallet, now);
+            }
+        }
+        let due = |peer: &Peer| peer.dial_at.filter(|at| *at <= now);
+        let mut due: Vec<_> =
+            self.peers.iter().filter_map(|(device, peer)| Some((due(peer)?, *device))).collect();
+        due.sort_unstable();
+        let mut dialling = self.dialling();
+        for (_, device) in due {
+            let Some(peer) = self.peers.get_mut(&device).filter(|_| dialling < MAX_DIALS) else {
+                break;
+            };
+            peer.dial_at = None;
+            if peer.session.is_none() && peer.dialling.is_none() {
+                peer.dialling = Some(now);
+                dialling += 1;
+                out.push(Output::Dial(device));
             }
         }
         let slow = |connection: &Connection| {
@@ -378,10 +447,11 @@ impl Peers {
         let late = self.peers.iter().filter(|(_, peer)| peer.session.as_ref().is_some_and(slow));
         let late: Vec<_> = late.map(|(device, _)| *device).collect();
         for device in late {
-            self.refuse(device, Refusal::Undecided, out);
+            self.refuse(device, Refusal::Undecided, now, out);
         }
+        let shown = self.time.shown(now);
         let expired = |connection: &Connection| {
-            connection.theirs.as_ref().is_some_and(|hello| hello.certificate.expired(now))
+            connection.theirs.as_ref().is_some_and(|hello| hello.certificate.expired(shown))
         };
         if self.peers.values().any(|peer| peer.session.as_ref().is_some_and(expired)) {
             self.judge_all(now, access, out);
@@ -390,17 +460,23 @@ impl Peers {
 
     /// When [`Self::tick`] has something to do.
     pub(crate) fn wake_at(&self) -> Option<Time> {
-        let dialling = self.peers.values().filter(|peer| peer.dialling).count();
-        let dial = |peer: &Peer| peer.dial_at.filter(|_| dialling < MAX_DIALS);
+        let free = self.dialling() < MAX_DIALS;
+        let dial = |peer: &Peer| peer.dial_at.filter(|_| free);
+        let slow = |peer: &Peer| peer.dialling.map(|since| since + DIAL_TIME);
         let hello = |peer: &Peer| {
             let connection = peer.session.as_ref()?;
             if !connection.ready() {
                 return Some(connection.since + HELLO_TIME);
             }
             let expires = connection.theirs.as_ref()?.certificate.statement.expires;
-            Some(Time::from_secs(expires))
+            Some(self.time.when(Time::from_secs(expires)))
         };
-        self.peers.values().flat_map(|peer| [dial(peer), hello(peer)]).flatten().min()
+        let due = |peer| [dial(peer), slow(peer), hello(peer)];
+        self.peers.values().flat_map(due).flatten().min()
+    }
+
+    fn dialling(&self) -> usize {
+        self.peers.values().filter(|peer| peer.dialling.is_some()).count()
     }
 }
 
@@ -411,7 +487,7 @@ fn ahead(theirs: Time, ours: Time) -> i64 {
 }
 
 fn backoff(failures: u32) -> Duration {
-    let seconds = if failures == 0 { 0 } else { 1 << failures.min(5) };
+    let seconds = if failures == 0 { 0 } else { 1 << failures.min(6) };
     Duration::from_secs(seconds)
 }
 

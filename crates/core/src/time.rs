@@ -37,3 +37,46 @@ impl Add<Duration> for Time {
         Self(self.0.saturating_add(millis))
     }
 }
+
+/// A clock that never runs backwards, made of one that may: a clock that was set back does not
+/// stop timers, and what others know of it stays true.
+#[derive(Debug, Default)]
+pub(crate) struct SteadyClock {
+    last: Time,
+    ahead: Duration,
+}
+
+impl SteadyClock {
+    /// The steady time when the device's clock shows `shown`.
+    pub(crate) fn read(&mut self, shown: Time) -> Time {
+        self.ahead += self.last.since(shown + self.ahead);
+        self.last = shown + self.ahead;
+        self.last
+    }
+
+    /// What the device's clock shows at the steady time `now`.
+    pub(crate) fn shown(&self, now: Time) -> Time {
+        Time(now.0.saturating_sub(u64::try_from(self.ahead.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The steady time when the device's clock will show `shown`.
+    pub(crate) fn when(&self, shown: Time) -> Time {
+        shown + self.ahead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_from_where_it_was() {
+        let mut clock = SteadyClock::default();
+        assert_eq!(clock.read(Time(5000)), Time(5000));
+        assert_eq!(clock.read(Time(1000)), Time(5000));
+        assert_eq!(clock.read(Time(1200)), Time(5200));
+        assert_eq!(clock.shown(Time(5200)), Time(1200));
+        assert_eq!(clock.when(Time(1200)), Time(5200));
+        assert_eq!(clock.read(Time(9000)), Time(13_000));
+    }
+}

@@ -2,7 +2,7 @@
 //! who are gone.
 
 use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, is_polite};
-use crate::access::AccessBook;
+use crate::access::{AccessBook, Standing, Verdict};
 use crate::id::DeviceKey;
 use crate::media::{Link, LinkState, MediaCommand};
 use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
@@ -13,34 +13,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long the later one of a pair has to call before the other does.
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
-/// How long a connection may be in the making before it is made anew.
-const CONNECT_TIME: Duration = Duration::from_secs(12);
 /// How long the impolite side has to mend a connection before the polite one tries.
 const MEND_PATIENCE: Duration = Duration::from_secs(5);
 /// How long somebody without network and without audio is still shown.
 const GONE_AFTER: Duration = Duration::from_secs(5);
 
 impl Attendee {
-    fn hears(&self) -> bool {
+    pub(super) fn hears(&self) -> bool {
         self.call.as_ref().is_some_and(|call| call.state == LinkState::Connected)
     }
 
-    /// When a connection that does not come about, or broke for good, is to be made anew.
-    fn remake_at(&self) -> Option<Time> {
-        let call = self.call.as_ref()?;
-        if call.broken {
-            return Some(call.since);
-        }
-        let pending = !call.ever_connected && call.state != LinkState::Connected;
-        pending.then(|| call.since + CONNECT_TIME)
+    /// When the call is of no more use.
+    fn ends_at(&self) -> Option<Time> {
+        self.call.as_ref().and_then(|call| call.ends_at(self.restarts))
+    }
+
+    /// When to try whether the call can be mended.
+    fn mend_at(&self, polite: bool) -> Option<Time> {
+        let call = self.call.as_ref().filter(|call| call.mended.is_none())?;
+        call.failed.map(|failed| failed + if polite { MEND_PATIENCE } else { Duration::ZERO })
     }
 
     fn state(&self) -> ParticipantState {
-        let given_up = self.restarts >= MAX_RESTARTS;
         match &self.call {
             Some(call) if call.state == LinkState::Connected => ParticipantState::Connected,
-            _ if given_up => ParticipantState::Failed,
-            Some(call) if call.ever_connected => ParticipantState::Reconnecting,
+            _ if self.given_up => ParticipantState::Failed,
+            _ if self.ever_heard => ParticipantState::Reconnecting,
             _ => ParticipantState::Connecting,
         }
     }
@@ -72,12 +70,13 @@ impl Meetings {
                 keep_up(*device, other, &seat, &mut self.links, now, peers, out);
             } else {
                 other.hang_up(out);
+                other.met = None;
             }
         }
         None
     }
 
-    /// Forgets those who are gone, and those who lost their seat, whatever still connects us.
+    /// Forgets those who are gone, and those who may not be here, whatever still connects us.
     fn let_go(&mut self, now: Time, peers: &Peers, access: &AccessBook, out: &mut Outbox) {
         let mut gone = Vec::new();
         for (device, other) in &mut self.others {
@@ -85,8 +84,12 @@ impl Meetings {
             let lost = if there { None } else { Some(other.lost.unwrap_or(now)) };
             other.lost = lost;
             let silent = !other.hears() && now.since(other.heard) >= EXPIRY;
-            let verdict = access.verdict(other.wallet, now);
-            let expelled = verdict.is_some_and(|verdict| !verdict.standing.role.admits());
+            let void = |verdict: Verdict| {
+                let Standing { role, device_cutoff } = verdict.standing;
+                !role.admits() || other.certificate.check_cutoff(device_cutoff).is_err()
+            };
+            let expelled = other.certificate.expired(peers.time().shown(now))
+                || access.verdict(other.wallet(), now).is_some_and(void);
             if expelled || silent || lost.is_some_and(|lost| now.since(lost) >= GONE_AFTER) {
                 gone.push(*device);
             }
@@ -98,12 +101,12 @@ impl Meetings {
 
     /// Who speaks in our meeting besides us: the first twelve by the time of joining, one device
     /// for each wallet. An error if that leaves us out.
-    fn seated(&self, seat: &Seat, peers: &Peers) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
+    pub(super) fn seated(&self, seat: &Seat, peers: &Peers) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
         let own = peers.own();
         let here = (seat.joined, own.secret.device(), own.certificate.statement.wallet);
         let others = self.others.iter().filter(|(_, o)| o.presence.meeting == seat.meeting);
         let mut all: Vec<_> =
-            others.map(|(device, o)| (o.presence.joined, *device, o.wallet)).collect();
+            others.map(|(device, o)| (o.presence.joined, *device, o.wallet())).collect();
         all.push(here);
         all.sort();
         let mut wallets = BTreeSet::new();
@@ -123,12 +126,14 @@ impl Meetings {
         let others = self.others.iter().flat_map(|(device, other)| {
             let lost = other.lost.map(|lost| lost + GONE_AFTER);
             let silent = (!other.hears()).then(|| other.heard + EXPIRY);
-            let due = (peers.is_ready(*device) && other.restarts < MAX_RESTARTS).then(|| {
-                let call = other.met.filter(|_| other.call.is_none()).map(|m| m + CALL_PATIENCE);
-                let restart = other.call.as_ref().and_then(|call| call.restart_at);
-                [call, restart, other.remake_at()]
+            let expires = Time::from_secs(other.certificate.statement.expires);
+            let due = peers.is_ready(*device).then(|| {
+                let idle = other.call.is_none() && !other.given_up;
+                let call = other.met.filter(|_| idle).map(|met| met + CALL_PATIENCE);
+                [call, other.mend_at(is_polite(peers, *device)), other.ends_at()]
             });
-            [lost, silent].into_iter().chain(due.into_iter().flatten())
+            let always = [lost, silent, Some(peers.time().when(expires))];
+            always.into_iter().chain(due.into_iter().flatten())
         });
         others.chain([say]).flatten().min()
     }
@@ -141,7 +146,7 @@ impl Meetings {
             .map(|(device, other)| {
                 let together = ours == Some(&other.presence.meeting);
                 let participant = Participant {
-                    wallet: other.wallet,
+                    wallet: other.wallet(),
                     meeting: other.presence.meeting.clone(),
                     joined: other.presence.joined,
                     muted: other.presence.muted,
@@ -169,22 +174,23 @@ fn keep_up(
         return;
     }
     let polite = is_polite(peers, device);
-    if other.remake_at().is_some_and(|at| at <= now) && other.restarts < MAX_RESTARTS {
+    if other.ends_at().is_some_and(|at| at <= now) {
         other.hang_up(out);
+        other.given_up = other.restarts >= MAX_RESTARTS;
         other.restarts += 1;
-    } else if let Some(call) = other.call.as_mut() {
-        let patience = if polite { MEND_PATIENCE } else { Duration::ZERO };
-        if other.restarts < MAX_RESTARTS && call.restart_at.is_some_and(|at| at + patience <= now) {
-            other.restarts += 1;
-            call.restart_at = Some(now + MEND_PATIENCE);
+    }
+    let mend = other.mend_at(polite).is_some_and(|at| at <= now);
+    if let Some(call) = other.call.as_mut() {
+        if mend {
+            call.mended = Some(now);
             out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
         }
         return;
     }
     let later = (seat.joined, peers.own().secret.device()) > (other.presence.joined, device);
     let due = later || other.attempt > 0 || now.since(met) >= CALL_PATIENCE;
-    if due && other.restarts < MAX_RESTARTS {
-        other.attempt += 1;
+    if due && !other.given_up {
+        other.attempt = other.attempt.saturating_add(1);
         *links += 1;
         other.call = Some(Call::open(Link(*links), polite, now, out));
     }
