@@ -307,6 +307,7 @@ impl Engine {
             Action::SetMuted(muted) => {
                 self.model.muted.set(muted);
                 voice::remember_muted(muted);
+                self.voice.people().mute_own(muted);
                 self.feed(Input::SetMuted(muted));
             }
             Action::TurnOnSound => self.voice.audio().resume_all(),
@@ -445,5 +446,4 @@ impl Engine {
             ),
         }
     }
-
 }

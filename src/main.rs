@@ -1,5 +1,8 @@
 //! Community Chats: the page.
 
+// In a program `pub` says what a module offers to the others.
+#![allow(unreachable_pub)]
+
 mod engine;
 mod model;
 mod route;

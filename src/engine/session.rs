@@ -16,7 +16,6 @@ use chats_web::rtc::{Connections, IceServer};
 use chats_web::{clock, page, random};
 use leptos::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 
 /// The most commands that wait for a busy network; beyond that it is started anew.
 const MAX_WAITING: usize = 4096;
@@ -97,11 +96,8 @@ impl Engine {
         let (wallet, device) = (certificate.statement.wallet, secret.device());
         let events = self.inbox.clone();
         let people = self.voice.people().clone();
-        let ice = |urls: &Vec<String>| IceServer {
-            urls: urls.clone(),
-            username: None,
-            credential: None,
-        };
+        let ice =
+            |urls: &Vec<String>| IceServer { urls: urls.clone(), username: None, credential: None };
         let connections = Connections::new(
             self.voice.audio().clone(),
             ready.config.ice.iter().map(ice).collect(),

@@ -180,8 +180,7 @@ async fn sign_in(
         expires: (issued + certificate::DEFAULT_LIFE).secs(),
         nonce: random::bytes(),
     };
-    let signature =
-        wallet.personal_sign(&statement.text(), address).await.map_err(refused)?;
+    let signature = wallet.personal_sign(&statement.text(), address).await.map_err(refused)?;
     let certificate = statement.certify(SignatureKind::Eip191, signature, &secret);
     let checked = certificate
         .check(secret.device(), registry, clock::now())

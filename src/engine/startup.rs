@@ -6,10 +6,10 @@ use chats_core::certificate::DeviceCertificate;
 use chats_core::config::Config;
 use chats_core::id::DeviceSecret;
 use chats_net::Multiaddr;
+use chats_web::clock;
 use chats_web::page::{self, Capability};
 use chats_web::storage::{Storage, StorageError};
 use chats_web::tab::{self, Hold, TabError};
-use chats_web::clock;
 use std::rc::Rc;
 
 /// All that the engine needs to run.
