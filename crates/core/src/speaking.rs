@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn a_pause_between_words_is_not_the_end_of_speech() {
         let mut speaking = Speaking::default();
-        let at = |millis| Time(1_000_000 + millis);
+        let at = |millis: u64| Time(1_000_000 + millis);
         assert!(!speaking.hear(0.015, at(0)), "not loud enough to begin");
         assert!(speaking.hear(0.1, at(50)));
         assert!(speaking.hear(0.015, at(100)), "loud enough to go on");
