@@ -177,11 +177,11 @@ impl Driver {
                     self.relay_closed(connection_id, &reason);
                 }
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
-                if !address.iter().any(|part| part == Protocol::P2pCircuit) {
-                    let own = *self.swarm.local_peer_id();
-                    self.tell(Event::Listening(address.with(Protocol::P2p(own))));
-                }
+            SwarmEvent::NewListenAddr { address, .. }
+                if !address.iter().any(|part| part == Protocol::P2pCircuit) =>
+            {
+                let own = *self.swarm.local_peer_id();
+                self.tell(Event::Listening(address.with(Protocol::P2p(own))));
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
                 let reason = reason

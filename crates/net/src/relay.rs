@@ -7,7 +7,7 @@ mod limits;
 mod meeting;
 
 use crate::{
-    behaviour::{self, IDLE},
+    behaviour,
     driver::root_cause,
     identity, meet,
     native::{secured, sockets},
@@ -34,6 +34,8 @@ pub use limits::{
 const TICK: Duration = Duration::from_secs(2);
 /// A connection without an answered ping for so long is dead. Pings go out every 5 s.
 const SILENT: Duration = Duration::from_secs(12);
+/// How long a connection may stay without a reservation, a circuit or a meet stream.
+const IDLE: Duration = Duration::from_secs(30);
 /// How long connections get to close when the relay stops.
 const CLOSING: Duration = Duration::from_secs(1);
 

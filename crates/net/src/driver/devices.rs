@@ -171,11 +171,12 @@ impl Driver {
     }
 
     pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
-        let sessions = self.devices.0.iter_mut();
-        let found = sessions.filter_map(|(device, session)| {
-            session.links.remove(&connection).map(|link| (*device, link, session.links.is_empty()))
+        let mut sessions = self.devices.0.iter_mut();
+        let found = sessions.find_map(|(device, session)| {
+            let link = session.links.remove(&connection)?;
+            Some((*device, link, session.links.is_empty()))
         });
-        let Some((device, link, last)) = found.into_iter().next() else { return };
+        let Some((device, link, last)) = found else { return };
         if last || link.used {
             self.start_over(device, reason, |_, link| !link.used);
         }
