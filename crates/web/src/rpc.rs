@@ -116,7 +116,13 @@ impl FetchTransport {
                 return Err(TransportErrorKind::http_error(status, body));
             }
             Err(FetchError::TimedOut { .. }) => return Err(TransportErrorKind::custom(TimedOut)),
-            Err(error) => return Err(TransportErrorKind::custom(error)),
+            // Whoever reads this knows the endpoint by its name; the URL may hold an API key.
+            Err(FetchError::Unreachable { reason, .. } | FetchError::Unreadable { reason, .. }) => {
+                return Err(TransportErrorKind::custom_str(&reason));
+            }
+            Err(FetchError::TooLarge { .. }) => {
+                return Err(TransportErrorKind::custom_str("it answered with more than 1 MiB"));
+            }
         };
         serde_json::from_str(&text).map_err(|error| TransportError::deser_err(error, text))
     }
