@@ -42,7 +42,8 @@ impl AlloyRpc {
         Self { name: name.into(), provider: RootProvider::new(client) }
     }
 
-    /// An endpoint at an `http` URL, whose requests end after `timeout`.
+    /// An endpoint at an `http` URL, whose requests end after `timeout`. It is called by the URL's
+    /// origin alone, since paths and queries often carry a key.
     ///
     /// # Errors
     /// [`RpcError::Malformed`] if `url` is none.
@@ -51,13 +52,14 @@ impl AlloyRpc {
         use alloy_transport_http::{Http, reqwest};
         let parsed: reqwest::Url = url
             .parse()
-            .map_err(|error| RpcError::Malformed(format!("{url} is not a URL: {error}")))?;
+            .map_err(|error| RpcError::Malformed(format!("the endpoint is not a URL: {error}")))?;
         let client = reqwest::Client::builder()
             .timeout(timeout)
             .build()
             .map_err(|error| RpcError::Unreachable(error.to_string()))?;
+        let name = parsed.origin().ascii_serialization();
         let transport = Http::with_client(client, parsed);
-        Ok(Self::new(url, RpcClient::new(transport, false)))
+        Ok(Self::new(name, RpcClient::new(transport, false)))
     }
 }
 
@@ -119,6 +121,9 @@ fn read_transport_error(kind: &TransportErrorKind) -> RpcError {
         TransportErrorKind::HttpError(error)
         | TransportErrorKind::HttpErrorWithRetryAfter { error, .. } => http(error),
         TransportErrorKind::Custom(error) if timed_out(error.as_ref()) => RpcError::Timeout,
+        TransportErrorKind::Custom(error) => {
+            RpcError::Unreachable(shorten(&innermost(error.as_ref()).to_string()))
+        }
         other => RpcError::Unreachable(shorten(&other.to_string())),
     }
 }
@@ -129,6 +134,16 @@ fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
         return error.is_timeout();
     }
     error.is::<TimedOut>()
+}
+
+/// The first cause: it is the most telling, and the outer layers of an HTTP client quote the URL.
+fn innermost<'a>(
+    mut error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error
 }
 
 /// An endpoint's words, without control characters and of bounded length.

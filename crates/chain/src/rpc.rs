@@ -30,7 +30,8 @@ pub struct Head {
 /// a browser none is.
 #[allow(async_fn_in_trait)]
 pub trait Rpc {
-    /// What people know the endpoint by: its URL without credentials.
+    /// What people know the endpoint by: its URL without credentials, such as its origin. Of
+    /// several with one name a quorum asks only the first.
     fn name(&self) -> &str;
 
     /// The EIP-155 id of its chain (`eth_chainId`).

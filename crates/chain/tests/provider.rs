@@ -136,12 +136,20 @@ fn silence_ends_in_a_timeout() {
 }
 
 #[test]
-fn a_closed_port_is_unreachable() {
+fn a_closed_port_is_unreachable_and_the_message_keeps_the_key_in_the_url() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let origin = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let rpc = AlloyRpc::http(&url, TIMEOUT).unwrap();
-    assert!(matches!(run(call(&rpc)), Err(RpcError::Unreachable(_))));
+    let rpc = AlloyRpc::http(&format!("{origin}/v3/secret?key=secret"), TIMEOUT).unwrap();
+    assert_eq!(rpc.name(), origin);
+    match run(call(&rpc)) {
+        Err(RpcError::Unreachable(why)) => assert!(!why.contains("secret"), "{why}"),
+        other => panic!("reached: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_url_is_refused() {
     assert!(matches!(AlloyRpc::http("not a url", TIMEOUT), Err(RpcError::Malformed(_))));
 }
 

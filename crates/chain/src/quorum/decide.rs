@@ -15,28 +15,36 @@ pub(super) enum Outcome<T> {
     Nothing,
 }
 
-/// The outcome that more endpoints than any other, and at least `need`, agree on, and how many do.
-/// Those that said something else are added to `problems`; all, if nothing is decided.
+/// The endpoints that say the same, and the block time by the word of the first.
+struct Camp<T> {
+    outcome: Outcome<T>,
+    timestamp: Time,
+    names: Vec<String>,
+}
+
+/// The outcome that more endpoints than any other, and at least `need`, agree on, its block's
+/// time, and how many agree. Those that said something else are added to `problems`; all, if
+/// nothing is decided.
 pub(super) fn decide<T: PartialEq>(
     outcomes: Vec<(String, (Outcome<T>, Time))>,
     need: usize,
     problems: &mut Vec<(String, Problem)>,
 ) -> Option<((Outcome<T>, Time), usize)> {
-    let mut groups: Vec<((Outcome<T>, Time), Vec<String>)> = Vec::new();
-    for (name, said) in outcomes {
-        match groups.iter_mut().find(|(known, _)| known.0 == said.0) {
-            Some((_, names)) => names.push(name),
-            None => groups.push((said, vec![name])),
+    let mut camps: Vec<Camp<T>> = Vec::new();
+    for (name, (outcome, timestamp)) in outcomes {
+        match camps.iter_mut().find(|camp| camp.outcome == outcome) {
+            Some(camp) => camp.names.push(name),
+            None => camps.push(Camp { outcome, timestamp, names: vec![name] }),
         }
     }
-    let most = groups.iter().map(|(_, names)| names.len()).max().unwrap_or_default();
-    let decided = most >= need && groups.iter().filter(|(_, n)| n.len() == most).count() == 1;
+    let most = camps.iter().map(|camp| camp.names.len()).max().unwrap_or_default();
+    let ahead = camps.iter().filter(|camp| camp.names.len() == most).count() == 1;
     // One answer that too few gave is contradicted by nobody.
-    let contradicted = groups.len() > 1;
+    let contradicted = camps.len() > 1;
     let mut winner = None;
-    for (said, names) in groups {
-        if decided && names.len() == most {
-            winner = Some((said, most));
+    for Camp { outcome, timestamp, names } in camps {
+        if ahead && most >= need && names.len() == most {
+            winner = Some(((outcome, timestamp), most));
         } else if contradicted {
             problems.extend(names.into_iter().map(|name| (name, Problem::Differs)));
         }
