@@ -7,7 +7,7 @@ use chats_core::{
     channel::Channel,
     id::{DeviceKey, MeetTag},
 };
-use futures::{Stream, channel::mpsc};
+use futures::{Stream, channel::mpsc, stream::FusedStream};
 use libp2p::Multiaddr;
 use std::{
     pin::Pin,
@@ -224,6 +224,12 @@ impl Stream for Network {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         Pin::new(&mut self.events).poll_next(cx)
+    }
+}
+
+impl FusedStream for Network {
+    fn is_terminated(&self) -> bool {
+        self.events.is_terminated()
     }
 }
 
