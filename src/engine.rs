@@ -25,6 +25,7 @@ use chats_web::wallet::{BrowserWallet, WalletEvent};
 use chats_web::{Subscription, clock, page};
 use diagnostics::Diagnostics;
 use futures::channel::{mpsc, oneshot};
+use futures::stream::{self, FusedStream};
 use futures::{FutureExt, StreamExt, future, select_biased};
 use leptos::prelude::*;
 use notices::Notices;
@@ -74,12 +75,14 @@ pub enum Action {
 
 /// How pages ask for things.
 #[derive(Debug, Clone)]
-pub struct Actions(Inbox);
+pub struct Actions(mpsc::Sender<Action>);
 
 impl Actions {
     /// Asks; carried out soon after.
     pub fn send(&self, action: Action) {
-        self.0.put(Happening::Action(action));
+        if self.0.clone().try_send(action).is_err() {
+            leptos::logging::error!("too much is asked at once; something was left undone");
+        }
     }
 }
 
@@ -174,12 +177,14 @@ pub fn start(model: Model) -> Actions {
         diagnostics: Diagnostics::default(),
         subscriptions: Vec::new(),
     };
-    wasm_bindgen_futures::spawn_local(engine.run(receiver));
-    Actions(inbox)
+    let (actions, asked) = mpsc::channel(QUEUE);
+    let happenings = stream::select(receiver, asked.map(Happening::Action));
+    wasm_bindgen_futures::spawn_local(engine.run(happenings));
+    Actions(actions)
 }
 
 impl Engine {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Happening>) {
+    async fn run(mut self, mut inbox: impl FusedStream<Item = Happening> + Unpin) {
         self.watch_browser();
         self.start(false);
         loop {
