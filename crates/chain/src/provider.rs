@@ -1,6 +1,6 @@
 //! An endpoint reached through alloy, over any of its transports.
 
-use crate::rpc::{At, Head, Rpc, RpcError};
+use crate::rpc::{At, Head, Rpc, RpcError, shorten};
 use alloy_network::Ethereum;
 use alloy_primitives::{Address, B256, Bytes, U64};
 use alloy_provider::{Provider, RootProvider};
@@ -9,9 +9,6 @@ use alloy_rpc_types_eth::{BlockId, TransactionInput, TransactionRequest};
 use alloy_transport::{TransportError, TransportErrorKind};
 use chats_core::time::Time;
 use serde::Deserialize;
-
-/// The longest text of an endpoint that is passed on, in characters.
-const MAX_WORDS: usize = 160;
 
 /// What a transport reports, inside [`TransportErrorKind::custom`], when its time is up. It
 /// becomes [`RpcError::Timeout`].
@@ -144,14 +141,4 @@ fn innermost<'a>(
         error = cause;
     }
     error
-}
-
-/// An endpoint's words, without control characters and of bounded length.
-fn shorten(words: &str) -> String {
-    let mut chars = words.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = chars.by_ref().take(MAX_WORDS).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short
 }

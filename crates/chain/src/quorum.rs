@@ -11,7 +11,7 @@
 
 mod decide;
 
-use crate::rpc::{At, Head, Rpc, RpcError};
+use crate::rpc::{At, Head, Rpc, RpcError, shorten};
 use alloy_primitives::{Address, Bytes};
 use chats_core::time::{Duration, Time};
 use decide::{Outcome, decide};
@@ -137,7 +137,7 @@ pub enum QuorumError {
         address: Address,
     },
     /// Enough agree that the contract refuses the question.
-    #[error("the contract refuses the question ({data})")]
+    #[error("the contract refuses the question ({})", shorten(&data.to_string()))]
     Reverted {
         /// The encoded error, or empty.
         data: Bytes,
@@ -285,8 +285,9 @@ impl<R: Rpc> Quorum<R> {
                 Ok(()) => endpoint.rpc.call(to, data, At::Latest).await.map_err(Problem::Rpc),
                 Err(problem) => Err(problem),
             };
-            let value = answer
-                .and_then(|bytes| decode(&bytes).map_err(|why| RpcError::Malformed(why).into()));
+            let value = answer.and_then(|bytes| {
+                decode(&bytes).map_err(|why| RpcError::Malformed(shorten(&why)).into())
+            });
             match value {
                 Ok(value) => return Ok(value),
                 Err(problem) => problems.push((endpoint.failed(&problem, now), problem)),
@@ -370,7 +371,9 @@ impl<R: Rpc> Quorum<R> {
         self.fresh(&block, now)?;
         let outcome = match call {
             Ok(bytes) if bytes.is_empty() => Outcome::Nothing,
-            Ok(bytes) => Outcome::Value(decode(&bytes).map_err(RpcError::Malformed)?),
+            Ok(bytes) => {
+                Outcome::Value(decode(&bytes).map_err(|why| RpcError::Malformed(shorten(&why)))?)
+            }
             Err(RpcError::Reverted { data }) => Outcome::Reverted(data),
             Err(error) => return Err(error.into()),
         };

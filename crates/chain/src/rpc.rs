@@ -3,6 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes};
 use chats_core::time::Time;
 
+/// The longest text of an endpoint that is passed on, in characters.
+const MAX_WORDS: usize = 160;
+
 /// The block that a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
@@ -77,4 +80,14 @@ pub enum RpcError {
     /// Something came that is no answer to the question.
     #[error("gave an answer that makes no sense ({0})")]
     Malformed(String),
+}
+
+/// An endpoint's words, without control characters and of bounded length.
+pub(crate) fn shorten(words: &str) -> String {
+    let mut chars = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = chars.by_ref().take(MAX_WORDS).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
 }

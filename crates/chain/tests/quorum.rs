@@ -290,6 +290,17 @@ fn unknown_roles_wrong_lengths_and_garbage_are_malformed() {
 }
 
 #[test]
+fn however_much_an_endpoint_sends_messages_stay_short() {
+    let flood = Scripted::says("flood", 1).returns(Ok(vec![0xff; 100_000]));
+    let text = access(&[flood]).unwrap_err().to_string();
+    assert!(text.len() < 1000, "{} bytes", text.len());
+    let data = Bytes::from(vec![0xff; 100_000]);
+    let flood = Scripted::says("flood", 1).returns(Err(RpcError::Reverted { data }));
+    let text = access(&[flood]).unwrap_err().to_string();
+    assert!(text.len() < 1000, "{} bytes", text.len());
+}
+
+#[test]
 fn an_address_without_a_contract_is_named() {
     let endpoints =
         [Scripted::says("a", 1).returns(Ok(vec![])), Scripted::says("b", 1).returns(Ok(vec![]))];
