@@ -1,7 +1,6 @@
 //! Building the page into `dist/`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -45,9 +44,8 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let root = tools::repository();
     let dist = root.join("dist");
     let stamps = cache::target()?.join("page-stamps");
-    let clone = stamp::of_trees(&[], &root.to_string_lossy())?;
-    let clone = clone.get(..16).unwrap_or(&clone);
-    let stamp = stamps.join(clone);
+    let clone = tools::clone_name();
+    let stamp = stamps.join(&clone);
     let _lock = cache::lock(&format!("page-{clone}"))?;
 
     let inputs = stamp::of_trees(&inputs(root)?, profile.name())?;
@@ -63,11 +61,11 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let first = [cargo_for_trunk()?, cache::tools()?.join("bin"), bin];
     trunk
         .env("PATH", tools::path(&first)?)
-        .env("CARGO_TARGET_DIR", cache::target()?)
         // trunk takes the variable's value for that of its option, which knows only true and false.
         .env_remove("NO_COLOR")
         .env_remove("RUST_BACKTRACE")
         .args(["--log", "warn", "build"]);
+    tools::share_builds(&mut trunk)?;
     if matches!(profile, Profile::Release) {
         trunk.arg("--release");
     }
@@ -92,15 +90,7 @@ fn cargo_for_trunk() -> Result<PathBuf> {
          build) exec '{cargo}' \"$@\" --package community-chats ;;\n\
          *) exec '{cargo}' \"$@\" ;;\nesac\n"
     );
-    if fs::read_to_string(&script).is_ok_and(|old| old == content) {
-        return Ok(folder);
-    }
-    fs::create_dir_all(&folder)?;
-    // Another clone may run the old one just now: it is replaced whole, never written over.
-    let new = folder.join(format!("cargo.{}", std::process::id()));
-    fs::write(&new, content)?;
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
-    fs::rename(&new, &script)?;
+    tools::write_script(&script, &content)?;
     Ok(folder)
 }
 

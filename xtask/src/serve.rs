@@ -49,3 +49,49 @@ async fn ask_again<B>(mut response: Response<B>) -> Response<B> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_served_as_they_are_but_the_configuration() {
+        let dist = std::env::temp_dir().join(format!("xtask-serve-{}", std::process::id()));
+        std::fs::create_dir_all(&dist).unwrap();
+        std::fs::write(dist.join("index.html"), "<h1>Hello</h1>").unwrap();
+        std::fs::write(dist.join("a_bg.wasm"), b"\0asm").unwrap();
+        std::fs::write(dist.join("config.json"), "{}").unwrap();
+        let listener = listen(0).unwrap();
+        let url = address(&listener).unwrap();
+        let config = serde_json::json!({ "name": "Here" });
+        let folder = dist.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(serve(listener, &folder, &config)).unwrap();
+        });
+        let get = |path: &str| {
+            let mut answer = ureq::get(format!("{url}{path}")).call().unwrap();
+            let header = |name| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
+            let (kind, cache) = (header(CONTENT_TYPE), header(CACHE_CONTROL));
+            (kind, cache, answer.body_mut().read_to_string().unwrap())
+        };
+        let (kind, cache, body) = get("");
+        assert_eq!((kind.as_str(), cache.as_str()), ("text/html", "no-cache"));
+        assert_eq!(body, "<h1>Hello</h1>");
+        assert_eq!(get("a_bg.wasm").0, "application/wasm");
+        let (kind, _, body) = get("config.json");
+        assert_eq!(kind, "application/json");
+        assert!(body.contains("Here"), "{body}");
+        let missing = ureq::get(format!("{url}none.js")).call();
+        assert!(matches!(missing, Err(ureq::Error::StatusCode(404))), "{missing:?}");
+        std::fs::remove_dir_all(dist).unwrap();
+    }
+
+    #[test]
+    fn a_busy_port_is_named() {
+        let first = listen(0).unwrap();
+        let port = first.local_addr().unwrap().port();
+        let error = listen(port).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("port {port} of 127.0.0.1 is in use")), "{error}");
+    }
+}

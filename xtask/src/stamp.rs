@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+/// A short hash of a text, fit for a file name.
+pub(crate) fn of_text(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    hex(hash.get(..8).unwrap_or(&hash))
+}
+
 /// The hash of the contents of `files`, in hex.
 pub(crate) fn of_files(files: &[PathBuf]) -> Result<String> {
     let mut hash = Sha256::new();

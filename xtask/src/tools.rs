@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail};
 
@@ -19,15 +21,49 @@ pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        // As cargo sees it now: the program itself may have been built from another clone.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        manifest.parent().unwrap_or(&manifest).to_owned()
+    });
+    &ROOT
+}
+
+/// A short name of this clone of the repository.
+pub(crate) fn clone_name() -> String {
+    stamp::of_text(&repository().to_string_lossy())
 }
 
 /// A cargo command that runs in the repository and shares the cache's build output.
 pub(crate) fn cargo() -> Result<Command> {
     let mut command = command("cargo")?;
-    command.env("CARGO_TARGET_DIR", cache::target()?);
+    share_builds(&mut command)?;
     Ok(command)
+}
+
+/// Makes what `command` starts build into the cache, sharing with other clones what comes from
+/// elsewhere, but not the crates of the repository. Cargo takes these for the same in every clone
+/// and for fresh when their files are older than the last build, whatever they hold. It keeps
+/// apart what was built by different wrappers, so each clone has a wrapper of its own.
+pub(crate) fn share_builds(command: &mut Command) -> Result<()> {
+    let wrapper = cache::root()?.join("clones").join(clone_name()).join("rustc");
+    write_script(&wrapper, "#!/bin/sh\nexec \"$@\"\n")?;
+    command.env("CARGO_TARGET_DIR", cache::target()?).env("RUSTC_WORKSPACE_WRAPPER", wrapper);
+    Ok(())
+}
+
+/// Writes an executable script, unless it is there. It is put in place whole: another process may
+/// run the old one just now.
+pub(crate) fn write_script(path: &Path, content: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let new = path.with_extension(std::process::id().to_string());
+    fs::create_dir_all(path.parent().context("a script without a folder")?)?;
+    fs::write(&new, content)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    fs::rename(&new, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A command that runs in the repository and finds the cache's tools first.
