@@ -84,8 +84,7 @@ pub mod shell {
     /// All relays failed.
     pub const NO_RELAY: &str = "No relay reachable, trying again";
     /// What being offline means.
-    pub const OFFLINE_HELP: &str =
-        "You're offline. What you see may be old. You are reconnected as soon as there is a network.";
+    pub const OFFLINE_HELP: &str = "You're offline. What you see may be old. You are reconnected as soon as there is a network.";
     /// What it means that no relay is reachable.
     pub const NO_RELAY_HELP: &str = "Nobody new can find you until a relay answers. Whoever you already talk with stays connected.";
     /// Name of the list of who is there.
@@ -252,7 +251,8 @@ pub mod home {
 
     /// How many have a seat, and where that stands.
     pub fn read(members: u64, block: u64) -> String {
-        let members = super::count(usize::try_from(members).unwrap_or(usize::MAX), "member", "members");
+        let members =
+            super::count(usize::try_from(members).unwrap_or(usize::MAX), "member", "members");
         format!("{members}, as of block {}.", super::thousands(block))
     }
 
@@ -328,7 +328,8 @@ pub mod meeting {
     /// Too many.
     pub const FULL: &str = "This meeting is full";
     /// What now.
-    pub const FULL_HELP: &str = "As many people as can talk at once are in it. Try again when somebody has left.";
+    pub const FULL_HELP: &str =
+        "As many people as can talk at once are in it. Try again when somebody has left.";
     /// Twice the same wallet.
     pub const OTHER_DEVICE: &str = "You are in this meeting on another device";
     /// What now.
@@ -368,8 +369,7 @@ pub mod meeting {
 /// How everything stands.
 pub mod doctor {
     /// What it is for.
-    pub const HELP: &str =
-        "How everything stands right now. If something does not work, copy this and send it to whoever helps you. It holds addresses, but no secrets.";
+    pub const HELP: &str = "How everything stands right now. If something does not work, copy this and send it to whoever helps you. It holds addresses, but no secrets.";
     /// Copies it.
     pub const COPY: &str = "Copy";
     /// Nothing yet.

@@ -14,12 +14,13 @@ pub fn ShortAddress(
 ) -> impl IntoView {
     let (copied, copy) = copier(Signal::derive(move || wallet.to_string()));
     let short = wallet.short();
+    let name = text::shell::copy_address(&short);
     view! {
         <button
             type="button"
             class="address"
             title=wallet.to_string()
-            aria-label=text::shell::copy_address(&short)
+            aria-label=name
             on:click=move |_| copy.run(())
         >
             <span>{short}</span>

@@ -31,7 +31,10 @@ pub(super) fn copier(value: Signal<String>) -> (Signal<bool>, Callback<()>) {
             if let Some(live) = live {
                 live.say(if worked { text::COPIED } else { text::NOT_COPIED });
             }
-            set_timeout(move || drop(copied.try_set(false)), SAID_FOR);
+            let unsay = move || {
+                let _ = copied.try_set(false);
+            };
+            set_timeout(unsay, SAID_FOR);
         });
     });
     (copied.into(), copy)

@@ -39,11 +39,12 @@ pub fn Dialog(
         }
     };
     let title_id = format!("{id}-title");
+    let labelled_by = title_id.clone();
     view! {
         <dialog
             id=id
             class="dialog"
-            aria-labelledby=title_id.clone()
+            aria-labelledby=labelled_by
             node_ref=node
             on:cancel=cancel
             on:close=closed

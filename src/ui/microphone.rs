@@ -19,9 +19,10 @@ pub fn MicrophoneSelect(
     // The browser names none before it may be used, and may have none of the id kept from last time.
     let unnamed =
         move || !choices.with(|all| chosen.with(|id| all.iter().any(|choice| choice.id == *id)));
-    let options = move || {
-        let choices = choices.get();
-        choices.into_iter().map(|MicrophoneChoice { id, label }| {
+    let options =
+        move || {
+            let choices = choices.get();
+            choices.into_iter().map(|MicrophoneChoice { id, label }| {
             let value = id.clone();
             view! {
                 <option value=value prop:selected=move || chosen.with(|chosen| *chosen == id)>
@@ -29,7 +30,7 @@ pub fn MicrophoneSelect(
                 </option>
             }
         }).collect_view()
-    };
+        };
     view! {
         <div class="field">
             <label for="microphone">{meeting::MICROPHONE}</label>

@@ -1,0 +1,67 @@
+//! Oneself.
+
+use super::{ask, model};
+use crate::engine::Action;
+use crate::text::{self, shell};
+use crate::ui::{Icon, Portrait, ShortAddress};
+use leptos::{html, prelude::*};
+
+/// Opens the menu with what concerns oneself; nothing while nobody is signed in.
+#[component]
+pub fn AccountButton() -> impl IntoView {
+    let (model, ask) = (model(), ask());
+    let menu = NodeRef::<html::Div>::new();
+    let close = move || {
+        if let Some(menu) = menu.get_untracked() {
+            // It fails only when closed already.
+            let _ = menu.hide_popover();
+        }
+    };
+    let sign_out = move |_| {
+        close();
+        ask.run(Action::SignOut);
+    };
+    move || {
+        model.account.get().map(|account| {
+            let wallet = account.wallet;
+            view! {
+                <div class="account">
+                    <button
+                        type="button"
+                        class="account-button"
+                        popovertarget="account-menu"
+                        aria-labelledby="account-label"
+                        aria-describedby="account-address"
+                    >
+                        <Portrait wallet=wallet />
+                        <span class="account-words">
+                            <span id="account-label" class="account-label">
+                                {shell::ACCOUNT}
+                            </span>
+                            <span id="account-address" class="account-address">
+                                {wallet.short()}
+                            </span>
+                        </span>
+                    </button>
+                    <div id="account-menu" class="menu" popover="auto" node_ref=menu>
+                        <div class="menu-head">
+                            <Portrait wallet=wallet />
+                            <div>
+                                <ShortAddress wallet=wallet />
+                                {account.role.map(|role| view! { <p class="quiet">{text::role(role)}</p> })}
+                            </div>
+                        </div>
+                        <a class="menu-item" href="#/doctor" on:click=move |_| close()>
+                            <Icon name="shield" />
+                            {text::DIAGNOSTICS}
+                        </a>
+                        <button type="button" class="menu-item" on:click=sign_out>
+                            <Icon name="leave" />
+                            {text::SIGN_OUT}
+                        </button>
+                    </div>
+                </div>
+            }
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! Choosing a wallet, and what a test wallet asks.
+
+use super::{ask, model};
+use crate::engine::Action;
+use crate::model::{Model, Stage, WalletChoice};
+use crate::text::{self, welcome};
+use crate::ui::{Dialog, Icon};
+use leptos::prelude::*;
+
+/// Whether the chooser is open. Provided as context.
+#[derive(Debug, Clone, Copy)]
+pub struct Choosing(RwSignal<bool>);
+
+impl Choosing {
+    /// Closed. Closes again by itself once a wallet is asked or something has to be read.
+    pub fn new(model: Model) -> Self {
+        let open = RwSignal::new(false);
+        Effect::new(move |_| {
+            let asked = model.stage.with(|stage| *stage != Stage::SignedOut);
+            let noticed = model.notices.with(|notices| !notices.is_empty());
+            if asked || noticed {
+                open.set(false);
+            }
+        });
+        Self(open)
+    }
+
+    /// Opens it.
+    pub fn open(self) {
+        self.0.set(true);
+    }
+}
+
+/// The chooser, then the steps while the wallet is asked.
+#[component]
+pub fn ConnectDialog() -> impl IntoView {
+    let (model, ask) = (model(), ask());
+    let Choosing(choosing) = expect_context();
+    let step = Memo::new(move |_| {
+        model.stage.with(|stage| match stage {
+            Stage::AskingAddress => Some(0),
+            Stage::AskingSignature => Some(1),
+            _ => None,
+        })
+    });
+    // A test wallet's question comes in a dialog of its own.
+    let steps = move || step.get().is_some() && model.approval.with(Option::is_none);
+    let cancel = Callback::new(move |()| ask.run(Action::CancelConnect));
+    view! {
+        <Dialog
+            id="choose-wallet"
+            title=welcome::CHOOSE
+            open=Signal::derive(move || choosing.get() && step.get().is_none())
+            on_cancel=Callback::new(move |()| choosing.set(false))
+        >
+            <Wallets on_choose=Callback::new(move |id| ask.run(Action::Connect(id))) />
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| choosing.set(false)>
+                    {text::CLOSE}
+                </button>
+            </div>
+        </Dialog>
+        <Dialog
+            id="approve-wallet"
+            title=welcome::APPROVE
+            open=Signal::derive(steps)
+            on_cancel=cancel
+        >
+            <ol class="steps" role="list">
+                <Step number=0 text=welcome::STEP_ADDRESS at=step />
+                <Step number=1 text=welcome::STEP_SIGN at=step />
+            </ol>
+            <p class="quiet">{welcome::APPROVE_HELP}</p>
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| cancel.run(())>
+                    {text::CANCEL}
+                </button>
+            </div>
+        </Dialog>
+    }
+}
+
+/// One button for each wallet, or how to get one.
+#[component]
+fn Wallets(
+    /// Called with the chosen one's id.
+    on_choose: Callback<String>,
+) -> impl IntoView {
+    let model = model();
+    let none = move || model.wallets.with(Vec::is_empty);
+    view! {
+        <Show when=none>
+            <div class="empty">
+                <Icon name="wallet" />
+                <strong>{welcome::NO_WALLET}</strong>
+                <p>{welcome::NO_WALLET_HELP}</p>
+                <a
+                    class="link"
+                    href=welcome::FIND_WALLET_URL
+                    target="_blank"
+                    rel="noopener noreferrer"
+                >
+                    {welcome::FIND_WALLET}
+                </a>
+            </div>
+        </Show>
+        <div class="wallets">
+            <For each=move || model.wallets.get() key=|wallet| wallet.id.clone() let:wallet>
+                <WalletButton wallet=wallet on_choose=on_choose />
+            </For>
+        </div>
+    }
+}
+
+/// A wallet, as it names itself.
+#[component]
+fn WalletButton(
+    /// Which.
+    wallet: WalletChoice,
+    /// Called with its id.
+    on_choose: Callback<String>,
+) -> impl IntoView {
+    let WalletChoice { id, name, icon } = wallet;
+    let icon = match icon.filter(|icon| icon.starts_with("data:image/")) {
+        Some(icon) => view! { <img class="wallet-icon" src=icon alt="" /> }.into_any(),
+        None => view! {
+            <span class="wallet-icon">
+                <Icon name="wallet" />
+            </span>
+        }
+        .into_any(),
+    };
+    view! {
+        <button type="button" class="wallet" on:click=move |_| on_choose.run(id.clone())>
+            {icon}
+            <span>{name}</span>
+            <Icon name="next" />
+        </button>
+    }
+}
+
+/// A step of signing in: to come, under way, or done.
+#[component]
+fn Step(
+    /// Its place, from 0.
+    number: u8,
+    /// What it is.
+    text: &'static str,
+    /// The step under way.
+    at: Memo<Option<u8>>,
+) -> impl IntoView {
+    let state = move || match at.get() {
+        Some(at) if number < at => "done",
+        Some(at) if number == at => "now",
+        _ => "next",
+    };
+    let said = move || match state() {
+        "done" => Some(welcome::STEP_DONE),
+        "now" => Some(welcome::STEP_NOW),
+        _ => None,
+    };
+    view! {
+        <li class="step" data-step=state>
+            <span class="step-mark" aria-hidden="true">
+                {move || {
+                    if state() == "done" {
+                        view! { <Icon name="check" /> }.into_any()
+                    } else {
+                        (number + 1).into_any()
+                    }
+                }}
+            </span>
+            <span>
+                {text}
+                {move || said().map(|said| view! { <span class="visually-hidden">", "{said}</span> })}
+            </span>
+        </li>
+    }
+}
+
+/// A test wallet's question.
+#[component]
+pub fn Approval() -> impl IntoView {
+    let (model, ask) = (model(), ask());
+    let answer = move |yes| ask.run(Action::Approve(yes));
+    view! {
+        <Dialog
+            id="test-wallet"
+            title=welcome::TEST_WALLET
+            open=Signal::derive(move || model.approval.with(Option::is_some))
+            on_cancel=Callback::new(move |()| answer(false))
+        >
+            <p>{welcome::TEST_WALLET_ASKS}</p>
+            <pre class="code" role="region" aria-label=welcome::TEST_WALLET_ASKS tabindex="0">
+                {move || model.approval.get()}
+            </pre>
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| answer(false)>
+                    {welcome::REJECT}
+                </button>
+                <button type="button" class="button button-primary" on:click=move |_| answer(true)>
+                    {welcome::APPROVE_BUTTON}
+                </button>
+            </div>
+        </Dialog>
+    }
+}

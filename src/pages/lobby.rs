@@ -1,0 +1,109 @@
+//! Before a meeting: see that you will be heard, see who is there.
+
+use super::{ask, model, people_in};
+use crate::engine::Action;
+use crate::model::{MicrophoneStatus, Person};
+use crate::text::{self, meeting};
+use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait};
+use chats_core::id::MeetingName;
+use leptos::prelude::*;
+
+/// The lobby of a meeting. Opens the microphone.
+#[component]
+pub fn Lobby(
+    /// Which meeting.
+    name: MeetingName,
+) -> impl IntoView {
+    let (model, ask) = (model(), ask());
+    let microphone = Memo::new(move |_| model.microphone.get());
+    let open = move || ask.run(Action::OpenMicrophone(model.microphone_id.get_untracked()));
+    Effect::new(move |_| {
+        if microphone.get() == MicrophoneStatus::Off {
+            open();
+        }
+    });
+    let problem = Memo::new(move |_| match microphone.get() {
+        MicrophoneStatus::Problem(problem) => Some(problem),
+        _ => None,
+    });
+    let mute = move || problem.with(Option::is_some);
+    let hint = move || match microphone.get() {
+        MicrophoneStatus::Problem(_) => meeting::JOIN_LISTEN,
+        MicrophoneStatus::Asking => meeting::ASKING,
+        MicrophoneStatus::Off | MicrophoneStatus::Live => meeting::LEVEL_HELP,
+    };
+    let title = text::meeting_title(&name);
+    view! {
+        <section class="lobby" aria-labelledby="lobby-title">
+            <h2 id="lobby-title">{title}</h2>
+            <There people=people_in(model, name) />
+            <div class="card lobby-card">
+                <div class="ring ring-large" style:--level=move || format!("{:.2}", model.level.get().clamp(0.0, 1.0))>
+                    {move || model.account.get().map(|it| view! { <Portrait wallet=it.wallet /> })}
+                </div>
+                {move || {
+                    problem
+                        .get()
+                        .map(|it| {
+                            view! {
+                                <NoticeCard problem=it on_retry=Callback::new(move |()| open()) />
+                            }
+                        })
+                }}
+                <MicrophoneSelect
+                    choices=model.microphones
+                    chosen=model.microphone_id
+                    on_choose=Callback::new(move |id| ask.run(Action::OpenMicrophone(id)))
+                />
+                <LevelMeter level=model.level />
+                <p id="lobby-hint" class="quiet">
+                    {hint}
+                </p>
+                <div class="lobby-actions">
+                    <button
+                        type="button"
+                        class="button button-primary button-large"
+                        aria-describedby="lobby-hint"
+                        on:click=move |_| ask.run(Action::Join { muted: mute() })
+                    >
+                        {meeting::JOIN}
+                    </button>
+                    <Show when=move || !mute()>
+                        <button
+                            type="button"
+                            class="button button-large"
+                            on:click=move |_| ask.run(Action::Join { muted: true })
+                        >
+                            {meeting::JOIN_MUTED}
+                        </button>
+                    </Show>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+/// Who is in the meeting already.
+#[component]
+fn There(
+    /// Them.
+    people: Signal<Vec<Person>>,
+) -> impl IntoView {
+    view! {
+        <div class="there">
+            <Show
+                when=move || people.with(|all| !all.is_empty())
+                fallback=|| view! { <p class="quiet">{meeting::NOBODY}</p> }
+            >
+                <ul class="there-list" role="list" aria-label=meeting::ALREADY>
+                    <For each=move || people.get() key=|person| person.device let:person>
+                        <li>
+                            <Portrait wallet=person.wallet />
+                            <span>{person.wallet.short()}</span>
+                        </li>
+                    </For>
+                </ul>
+            </Show>
+        </div>
+    }
+}

@@ -1,0 +1,94 @@
+//! Who is online.
+
+use super::model;
+use crate::model::MemberView;
+use crate::text::{self, shell};
+use crate::ui::{Badge, Portrait, ShortAddress};
+use chats_core::access::Role;
+use chats_core::id::Wallet;
+use leptos::prelude::*;
+
+/// A wallet with all its devices.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Line {
+    wallet: Wallet,
+    role: Role,
+    me: bool,
+    devices: usize,
+}
+
+/// One line for each wallet, in the order given.
+fn lines(members: &[MemberView]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for member in members {
+        match lines.iter_mut().find(|line| line.wallet == member.wallet) {
+            Some(line) => {
+                line.devices += 1;
+                line.me |= member.me;
+            }
+            None => lines.push(Line {
+                wallet: member.wallet,
+                role: member.role,
+                me: member.me,
+                devices: 1,
+            }),
+        }
+    }
+    lines
+}
+
+/// Everyone who is online; at the side, or below the front page.
+#[component]
+pub fn Members() -> impl IntoView {
+    let model = model();
+    let lines = Memo::new(move |_| model.members.with(|members| lines(members)));
+    let alone = Memo::new(move |_| lines.with(|lines| lines.iter().all(|line| line.me)));
+    view! {
+        <aside class="members" aria-labelledby="members-title">
+            <h2 id="members-title">
+                {shell::MEMBERS} <span class="count" aria-hidden="true">
+                    {move || lines.with(Vec::len)}
+                </span>
+            </h2>
+            <ul role="list" aria-label=shell::MEMBERS>
+                <For each=move || lines.get() key=Clone::clone let:line>
+                    <li class="member">
+                        <Portrait wallet=line.wallet />
+                        <div>
+                            <ShortAddress wallet=line.wallet />
+                            <p class="quiet">
+                                {line.me.then_some(shell::YOU)} {(line.role == Role::Member && !line.me)
+                                    .then(|| text::role(line.role))}
+                                {(line.devices > 1)
+                                    .then(|| format!(" · {}", shell::devices(line.devices)))}
+                            </p>
+                        </div>
+                        <Badge role=line.role />
+                    </li>
+                </For>
+            </ul>
+            <Show when=move || alone.get()>
+                <p class="quiet">{shell::ALONE}</p>
+            </Show>
+        </aside>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chats_core::id::DeviceKey;
+
+    #[test]
+    fn devices_of_one_wallet_share_a_line() {
+        let member = |device: u8, wallet: u8, me| MemberView {
+            device: DeviceKey([device; 32]),
+            wallet: Wallet([wallet; 20]),
+            role: Role::Member,
+            me,
+        };
+        let lines = lines(&[member(1, 1, true), member(2, 2, false), member(3, 1, false)]);
+        let seen: Vec<_> = lines.iter().map(|l| (l.wallet.0[0], l.me, l.devices)).collect();
+        assert_eq!(seen, [(1, true, 2), (2, false, 1)]);
+    }
+}

@@ -1,0 +1,66 @@
+//! The front door.
+
+use super::connect::Choosing;
+use super::model;
+use crate::route::Route;
+use crate::text::{self, welcome};
+use crate::ui::{Icon, ShortAddress};
+use leptos::prelude::*;
+
+/// Who this is, and the one thing to press.
+#[component]
+pub fn Welcome() -> impl IntoView {
+    let model = model();
+    let choosing: Choosing = expect_context();
+    let community = model.community;
+    let about = move || {
+        let about = community.with(|it| it.about.clone());
+        Some(about).filter(|about| !about.is_empty()).unwrap_or(welcome::ABOUT.into())
+    };
+    let owner = move || {
+        community.with(|it| it.owner).map(|owner| {
+            view! {
+                <p class="owner">
+                    <span class="quiet">{welcome::OWNER}</span>
+                    <ShortAddress wallet=owner />
+                </p>
+            }
+        })
+    };
+    let then = move || model.route.with(|route| matches!(route, Route::Meeting(_)));
+    let facts = ["wallet", "mic", "shield"].into_iter().zip(welcome::FACTS);
+    view! {
+        <section class="welcome">
+            <p class="about">{about}</p>
+            {owner}
+            <button
+                type="button"
+                class="button button-primary button-large"
+                on:click=move |_| choosing.open()
+            >
+                {welcome::CONNECT}
+            </button>
+            <p class="quiet">
+                {welcome::CONNECT_HELP} <Show when=then>" "{welcome::THEN_MEETING}</Show>
+            </p>
+        </section>
+        <ul class="facts" role="list">
+            {facts
+                .map(|(icon, (title, text))| {
+                    view! {
+                        <li>
+                            <Icon name=icon />
+                            <h2>{title}</h2>
+                            <p>{text}</p>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+        <p class="foot">
+            <a class="link" href="#/doctor">
+                {text::DIAGNOSTICS}
+            </a>
+        </p>
+    }
+}
