@@ -1,5 +1,7 @@
 //! The network in a browser: WebSocket to relays, on the page's event loop.
 
+mod socket;
+
 use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE},
     driver::Driver,
@@ -14,12 +16,13 @@ use libp2p::{
 };
 use libp2p_websocket_websys as websocket;
 use rand::{SeedableRng, rngs::SmallRng};
+use socket::Socket;
 
 /// Starts a network on the page's event loop. It stops when the handle is dropped.
 ///
 /// `relays` are as in [`Command::SetRelays`](crate::network::Command::SetRelays). Browsers reach
 /// `/ws` only from pages that are not served over https (loopback aside), and `/tls/ws` or `/wss`
-/// from all; a refused address fails with the browser's reason.
+/// from all. Why a socket failed a browser does not say.
 ///
 /// # Errors
 /// [`StartError`] if the key is unusable.
@@ -29,9 +32,10 @@ pub fn start(secret: &DeviceSecret, relays: Vec<Multiaddr>) -> Result<Network, S
     let peer = key.public().to_peer_id();
     let (circuits, client) = relay::client::new(peer);
     let noise = noise::Config::new(&key).map_err(|error| StartError::Key(error.to_string()))?;
+    let sockets = websocket::Transport::default().map(|socket, _| Socket::new(socket));
     // A transport that makes direct links belongs in front of `circuits`: both take addresses
     // with `/p2p-circuit`, and the first that does wins.
-    let transport = OrTransport::new(circuits, websocket::Transport::default())
+    let transport = OrTransport::new(circuits, sockets)
         .upgrade(Version::V1)
         .authenticate(noise)
         .multiplex(yamux::Config::default())

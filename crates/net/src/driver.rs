@@ -27,6 +27,7 @@ use futures::{
 use futures_timer::Delay;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
+    core::transport::TransportError,
     multiaddr::Protocol,
     ping, relay,
     swarm::{ConnectionId, DialError, SwarmEvent},
@@ -369,10 +370,27 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
+/// Why one address did not work, for people.
+fn attempt(error: &TransportError<std::io::Error>) -> String {
+    match (error, root_cause(error)) {
+        (TransportError::MultiaddrNotSupported(_), _) if cfg!(target_arch = "wasm32") => {
+            "a browser cannot use this kind of address; it needs /ws, /wss or /tls/ws".to_owned()
+        }
+        (TransportError::MultiaddrNotSupported(_), _) => {
+            "this kind of address cannot be used; it needs /tcp or /tcp and /ws".to_owned()
+        }
+        // All that a browser tells of a socket that did not open.
+        (_, cause) if cfg!(target_arch = "wasm32") && cause == "broken pipe" => {
+            "no connection; the relay may be down, or the browser refuses it".to_owned()
+        }
+        (_, cause) => cause,
+    }
+}
+
 fn dial_reason(error: &DialError) -> String {
     match error {
         DialError::Transport(attempts) => {
-            let mut reasons: Vec<_> = attempts.iter().map(|(_, error)| root_cause(error)).collect();
+            let mut reasons: Vec<_> = attempts.iter().map(|(_, error)| attempt(error)).collect();
             reasons.dedup();
             reasons.join("; ")
         }
