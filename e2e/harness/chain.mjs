@@ -1,5 +1,6 @@
 // The local chain, by JSON-RPC; its accounts are unlocked.
 import { CONFIG, RPC } from "./environment.mjs";
+import { until } from "./until.mjs";
 
 export const ROLE = { none: 0, member: 1, moderator: 2, banned: 255 };
 
@@ -75,8 +76,8 @@ export class Chain {
     this.#snapshot ??= await this.call("evm_snapshot");
     const from = (await this.accounts())[wallet];
     const hash = await this.call("eth_sendTransaction", { from, to: CONFIG.chain.communities, data });
-    const receipt = await this.call("eth_getTransactionReceipt", hash);
-    if (receipt?.status !== "0x1") throw new Error(`a transaction of wallet ${wallet} failed: ${JSON.stringify(receipt)}`);
+    const receipt = await until("a transaction is mined", () => this.call("eth_getTransactionReceipt", hash));
+    if (receipt.status !== "0x1") throw new Error(`a transaction of wallet ${wallet} failed: ${JSON.stringify(receipt)}`);
     await this.settle();
   }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, hex};
 use alloy_sol_types::{SolCall, sol};
@@ -46,7 +46,7 @@ impl Chain {
         let modules = tools::npm("contracts")?;
         let mut anvil = Command::new(modules.join(platform_package()?).join("bin/anvil"));
         anvil.args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN_ID.to_string()]);
-        // A transaction is mined at once, and a block a second besides, so that a reader who looks
+        // A transaction is mined soon, and a block a second besides, so that a reader who looks
         // some blocks behind the head sees a change soon, as on a real chain.
         anvil.args(["--block-time", "1", "--mixed-mining"]);
         let mut service = Service::start("anvil", &mut anvil, folder)?;
@@ -106,8 +106,14 @@ impl Client {
             transaction["to"] = json!(to);
         }
         let hash = self.call("eth_sendTransaction", json!([transaction]))?;
-        // Each transaction is mined before its hash is given, so one look is enough.
-        let receipt = self.call("eth_getTransactionReceipt", json!([hash]))?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let receipt = loop {
+            let receipt = self.call("eth_getTransactionReceipt", json!([hash]))?;
+            if !receipt.is_null() || Instant::now() > deadline {
+                break receipt;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
         if receipt["status"] != "0x1" {
             bail!("the transaction {hash} did not succeed: {receipt}");
         }
