@@ -1,0 +1,129 @@
+//! Two networks in one page of a real browser, through a real relay.
+//!
+//! Built with `CHATS_TEST_RELAY` set to a `/ws` address that `chats relay` printed; without it the
+//! tests fail and say so. `webdriver.json` beside this crate's manifest makes the browser headless.
+#![cfg(target_arch = "wasm32")]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use chats_core::{
+    channel::Channel,
+    id::{DeviceKey, DeviceSecret, MeetTag},
+};
+use chats_net::{
+    browser,
+    network::{Command, Event, Network, Path, RelayState},
+};
+use futures::{FutureExt, StreamExt};
+use std::time::Duration;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_time::Instant;
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const TAG: MeetTag = MeetTag([9; 32]);
+
+fn relay() -> &'static str {
+    option_env!("CHATS_TEST_RELAY")
+        .expect("build with CHATS_TEST_RELAY set to what `chats relay` printed after `listening`")
+}
+
+fn start(seed: u8, relay: &str) -> (Network, DeviceKey) {
+    let secret = DeviceSecret::from_seed(&[seed; 32]);
+    (browser::start(&secret, vec![relay.parse().unwrap()]).unwrap(), secret.device())
+}
+
+async fn until<T>(
+    network: &mut Network,
+    what: &str,
+    mut pick: impl FnMut(Event) -> Option<T>,
+) -> T {
+    let mut late = futures_timer::Delay::new(Duration::from_secs(15)).fuse();
+    let mut seen = Vec::new();
+    loop {
+        futures::select! {
+            event = network.select_next_some() => {
+                seen.push(format!("{event:?}"));
+                if let Some(found) = pick(event) {
+                    return found;
+                }
+            }
+            () = late => panic!("not seen: {what}; seen: {seen:#?}"),
+        }
+    }
+}
+
+async fn present(network: &mut Network) -> Vec<DeviceKey> {
+    until(network, "present", |event| match event {
+        Event::Present(devices) => Some(devices),
+        _ => None,
+    })
+    .await
+}
+
+async fn received(network: &mut Network) -> Vec<u8> {
+    until(network, "a frame", |event| match event {
+        Event::Received { frame, .. } => Some(frame),
+        _ => None,
+    })
+    .await
+}
+
+async fn failed(network: &mut Network) -> String {
+    until(network, "a relay failed", |event| match event {
+        Event::Relay { state: RelayState::Failed { reason, .. }, .. } => Some(reason),
+        _ => None,
+    })
+    .await
+}
+
+#[wasm_bindgen_test]
+async fn devices_meet_talk_and_notice_a_departure() {
+    let (mut first, first_key) = start(1, relay());
+    first.try_send(Command::Meet(TAG)).unwrap();
+    assert_eq!(present(&mut first).await, []);
+    let (mut second, second_key) = start(2, relay());
+    second.try_send(Command::Meet(TAG)).unwrap();
+    assert_eq!(present(&mut second).await, [first_key]);
+    second.try_send(Command::Dial(first_key)).unwrap();
+    let connected = until(&mut second, "connected", |event| match event {
+        Event::Connected { device, path } => Some((device, path)),
+        _ => None,
+    });
+    assert_eq!(connected.await, (first_key, Path::Circuit));
+    let channel = Channel::Hello;
+    let long = vec![7; channel.max_frame()];
+    second.try_send(Command::Send { to: first_key, channel, frame: long.clone() }).unwrap();
+    assert_eq!(received(&mut first).await, long);
+    first.try_send(Command::Send { to: second_key, channel, frame: vec![1] }).unwrap();
+    assert_eq!(received(&mut second).await, [1]);
+    drop(second);
+    let gone = until(&mut first, "disconnected", |event| match event {
+        Event::Disconnected { device, .. } => Some(device),
+        _ => None,
+    });
+    assert_eq!(gone.await, second_key);
+}
+
+#[wasm_bindgen_test]
+async fn a_relay_that_does_not_answer_is_noticed_at_once_and_tried_again() {
+    let (before, peer) = relay().split_once("/ws/p2p/").unwrap();
+    let host = before.split("/tcp/").next().unwrap();
+    let started = Instant::now();
+    // Browsers refuse port 1 without asking the network.
+    let (mut network, _) = start(3, &format!("{host}/tcp/1/ws/p2p/{peer}"));
+    let reason = failed(&mut network).await;
+    assert!(reason.contains("no connection"), "{reason}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    until(&mut network, "another attempt", |event| {
+        matches!(event, Event::Relay { state: RelayState::Connecting, .. }).then_some(())
+    })
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn an_address_that_browsers_cannot_use_says_what_would_do() {
+    let (before, peer) = relay().split_once("/ws/p2p/").unwrap();
+    let (mut network, _) = start(4, &format!("{before}/p2p/{peer}"));
+    let reason = failed(&mut network).await;
+    assert!(reason.contains("it needs /ws, /wss or /tls/ws"), "{reason}");
+}
