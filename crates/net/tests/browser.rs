@@ -23,8 +23,10 @@ wasm_bindgen_test_configure!(run_in_browser);
 const TAG: MeetTag = MeetTag([9; 32]);
 
 fn relay() -> &'static str {
-    option_env!("CHATS_TEST_RELAY")
-        .expect("build with CHATS_TEST_RELAY set to what `chats relay` printed after `listening`")
+    match option_env!("CHATS_TEST_RELAY") {
+        Some(relay) => relay,
+        None => panic!("build with CHATS_TEST_RELAY set to an address that `chats relay` printed"),
+    }
 }
 
 fn start(seed: u8, relay: &str) -> (Network, DeviceKey) {
