@@ -39,7 +39,11 @@ pub(super) fn lints() -> Result<Count> {
 
 pub(super) fn unit(filter: Option<&str>) -> Result<Count> {
     let packages = layering::default_members()?;
-    cargo_test(packages.iter().map(String::as_str).filter(|name| *name != SIMULATION), filter)
+    let native = packages.iter().map(String::as_str).filter(|name| *name != SIMULATION);
+    let mut total = cargo_test(native, filter)?;
+    // Apart, so that what the native programs ask of a shared crate is not asked for the page.
+    total.add("page", cargo_test(["community-chats"], filter)?);
+    Ok(total)
 }
 
 pub(super) fn simulation(filter: Option<&str>) -> Result<Count> {
