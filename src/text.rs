@@ -13,6 +13,8 @@ pub const DISMISS: &str = "Dismiss";
 pub const CANCEL: &str = "Cancel";
 /// Closes a dialog.
 pub const CLOSE: &str = "Close";
+/// Puts something on the clipboard.
+pub const COPY: &str = "Copy";
 /// Said once something is on the clipboard.
 pub const COPIED: &str = "Copied";
 /// Said when the browser did not let us write to the clipboard.
@@ -194,21 +196,25 @@ pub mod gate {
     pub const CHECK_AGAIN: &str = "Check again";
     /// Another one.
     pub const OTHER_WALLET: &str = "Use another wallet";
+    /// When its address is not known.
+    pub const THIS_WALLET: &str = "This wallet";
+    /// When its name is not known.
+    pub const THIS_COMMUNITY: &str = "this community";
     /// Before one's own address.
     pub const YOUR_ADDRESS: &str = "Your address";
     /// Before the owner's.
     pub const OWNER_ADDRESS: &str = "The owner's address";
-    /// Copies it.
-    pub const COPY_YOURS: &str = "Copy your address";
-    /// Copies it.
-    pub const COPY_OWNERS: &str = "Copy the owner's address";
+    /// Copies it; the second half of the button's name.
+    pub const COPY_YOURS: &str = "your address";
+    /// Copies it; the second half of the button's name.
+    pub const COPY_OWNERS: &str = "the owner's address";
 
     /// Title of a refusal.
     pub fn refused_title(role: Role, wallet: &str, community: &str) -> String {
         match role {
             Role::None => format!("{wallet} is not a member of {community}"),
             Role::Banned => format!("{wallet} is banned from {community}"),
-            Role::Member | Role::Moderator | Role::Owner => format!("{community} is paused"),
+            Role::Member | Role::Moderator | Role::Owner => format!("{community} is paused for now"),
         }
     }
 
@@ -251,9 +257,8 @@ pub mod home {
 
     /// How many have a seat, and where that stands.
     pub fn read(members: u64, block: u64) -> String {
-        let members =
-            super::count(usize::try_from(members).unwrap_or(usize::MAX), "member", "members");
-        format!("{members}, as of block {}.", super::thousands(block))
+        let word = if members == 1 { "member" } else { "members" };
+        format!("{} {word}, as of block {}.", super::thousands(members), super::thousands(block))
     }
 
     /// How many endpoints agree.
@@ -335,6 +340,9 @@ pub mod meeting {
     /// What now.
     pub const OTHER_DEVICE_HELP: &str = "Leave it there first, then try again here.";
 
+    /// After the number of those in it.
+    pub const HERE: &str = "here";
+
     /// While on another page.
     pub fn in_call(title: &str) -> String {
         format!("You are in the {}", title.to_lowercase())
@@ -342,7 +350,7 @@ pub mod meeting {
 
     /// How many are in it.
     pub fn here(n: usize) -> String {
-        format!("{n} here")
+        format!("{n} {HERE}")
     }
 
     /// How many are in it, in the navigation.
@@ -370,8 +378,6 @@ pub mod meeting {
 pub mod doctor {
     /// What it is for.
     pub const HELP: &str = "How everything stands right now. If something does not work, copy this and send it to whoever helps you. It holds addresses, but no secrets.";
-    /// Copies it.
-    pub const COPY: &str = "Copy";
     /// Nothing yet.
     pub const EMPTY: &str = "Nothing to show yet.";
 }

@@ -30,17 +30,12 @@ pub fn AccountButton() -> impl IntoView {
                         type="button"
                         class="account-button"
                         popovertarget="account-menu"
-                        aria-labelledby="account-label"
-                        aria-describedby="account-address"
                     >
                         <Portrait wallet=wallet />
                         <span class="account-words">
-                            <span id="account-label" class="account-label">
-                                {shell::ACCOUNT}
-                            </span>
-                            <span id="account-address" class="account-address">
-                                {wallet.short()}
-                            </span>
+                            <span class="account-label">{shell::ACCOUNT}</span>
+                            " "
+                            <span class="account-address">{wallet.short()}</span>
                         </span>
                     </button>
                     <div id="account-menu" class="menu" popover="auto" node_ref=menu>

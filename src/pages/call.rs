@@ -70,7 +70,7 @@ pub fn Call(
                 <MuteButton />
                 <span class="here">
                     <Icon name="people" />
-                    {move || meeting::here(people.with(Vec::len))}
+                    <span>{move || people.with(Vec::len)} <span>" "{meeting::HERE}</span></span>
                 </span>
                 <LeaveButton />
             </div>

@@ -17,7 +17,7 @@ pub fn Doctor() -> impl IntoView {
         <section class="doctor">
             <h2>{text::DIAGNOSTICS}</h2>
             <p>{doctor::HELP}</p>
-            <CopyButton value=model.diagnostics label=doctor::COPY />
+            <CopyButton value=model.diagnostics label=text::COPY />
             <pre class="code" role="region" aria-label=text::DIAGNOSTICS tabindex="0">
                 {shown}
             </pre>

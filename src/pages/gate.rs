@@ -3,7 +3,7 @@
 use super::{ask, model};
 use crate::engine::Action;
 use crate::model::Problem;
-use crate::text::{self, APP, gate};
+use crate::text::{self, gate};
 use crate::ui::{CopyButton, Panel, Portrait, Skeleton};
 use chats_core::access::Role;
 use chats_core::id::Wallet;
@@ -105,36 +105,20 @@ pub fn Refused(
     role: Role,
 ) -> impl IntoView {
     let model = model();
-    let wallet = move || model.account.with(|it| it.as_ref().map(|account| account.wallet));
-    let owner = move || model.community.with(|community| community.owner);
     move || {
-        let who = wallet().map_or_else(|| "This wallet".to_owned(), |wallet| wallet.short());
-        let name = model.community.with(|community| community.name.clone());
-        let name = if name.is_empty() { APP.to_owned() } else { name };
+        let wallet = model.account.with(|account| account.as_ref().map(|it| it.wallet));
+        let (name, owner) = model.community.with(|it| (it.name.clone(), it.owner));
+        let who = wallet.map_or_else(|| gate::THIS_WALLET.to_owned(), |wallet| wallet.short());
+        let name = if name.is_empty() { gate::THIS_COMMUNITY.to_owned() } else { name };
         let title = gate::refused_title(role, &who, &name);
+        let line = |wallet: Option<Wallet>, term, copy| {
+            wallet.map(|wallet| view! { <AddressLine term=term wallet=wallet copy=copy /> })
+        };
         view! {
             <Panel icon="shield" title=title help=gate::refused_help(role) alert=true>
                 <dl class="addresses">
-                    {wallet()
-                        .map(|wallet| {
-                            view! {
-                                <AddressLine
-                                    term=gate::YOUR_ADDRESS
-                                    wallet=wallet
-                                    copy=gate::COPY_YOURS
-                                />
-                            }
-                        })}
-                    {owner()
-                        .map(|wallet| {
-                            view! {
-                                <AddressLine
-                                    term=gate::OWNER_ADDRESS
-                                    wallet=wallet
-                                    copy=gate::COPY_OWNERS
-                                />
-                            }
-                        })}
+                    {line(wallet, gate::YOUR_ADDRESS, gate::COPY_YOURS)}
+                    {line(owner, gate::OWNER_ADDRESS, gate::COPY_OWNERS)}
                 </dl>
                 <div class="actions">
                     <Ask action=Action::Retry label=gate::CHECK_AGAIN primary=true />
@@ -152,7 +136,7 @@ fn AddressLine(
     term: &'static str,
     /// The address.
     wallet: Wallet,
-    /// What the button says.
+    /// The second half of the button's name.
     copy: &'static str,
 ) -> impl IntoView {
     view! {
@@ -161,7 +145,7 @@ fn AddressLine(
             <dd>
                 <Portrait wallet=wallet />
                 <code>{wallet.to_string()}</code>
-                <CopyButton value=Signal::stored(wallet.to_string()) label=copy />
+                <CopyButton value=Signal::stored(wallet.to_string()) label=text::COPY what=copy />
             </dd>
         </div>
     }

@@ -56,14 +56,15 @@ pub fn Members() -> impl IntoView {
                         <Portrait wallet=line.wallet />
                         <div>
                             <ShortAddress wallet=line.wallet />
-                            <p class="quiet">
-                                {line.me.then_some(shell::YOU)} {(line.role == Role::Member && !line.me)
-                                    .then(|| text::role(line.role))}
+                            <p>
+                                {line.me.then(|| view! { <span>{shell::YOU}</span> })}
+                                <Badge role=line.role />
+                                {(line.role == Role::Member)
+                                    .then(|| view! { <span>{text::role(line.role)}</span> })}
                                 {(line.devices > 1)
-                                    .then(|| format!(" · {}", shell::devices(line.devices)))}
+                                    .then(|| view! { <span>{shell::devices(line.devices)}</span> })}
                             </p>
                         </div>
-                        <Badge role=line.role />
                     </li>
                 </For>
             </ul>

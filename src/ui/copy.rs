@@ -48,12 +48,18 @@ pub fn CopyButton(
     value: Signal<String>,
     /// What the button says.
     label: &'static str,
+    /// What else belongs to its name, for who cannot see what stands beside it.
+    #[prop(optional)]
+    what: &'static str,
 ) -> impl IntoView {
     let (copied, copy) = copier(value);
     view! {
         <button type="button" class="button" on:click=move |_| copy.run(())>
             <Icon name=Signal::derive(move || if copied.get() { "check" } else { "copy" }) />
-            {move || if copied.get() { text::COPIED } else { label }}
+            <span>
+                {move || if copied.get() { text::COPIED } else { label }}
+                <span class="visually-hidden">" "{what}</span>
+            </span>
         </button>
     }
 }
