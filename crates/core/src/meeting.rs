@@ -150,6 +150,8 @@ fn is_polite(peers: &Peers, device: DeviceKey) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Meetings {
     seat: Option<Seat>,
+    /// Our last stay, over now: some may not have heard that we left.
+    left: Option<Seat>,
     others: BTreeMap<DeviceKey, Attendee>,
     /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
     /// have noticed, so no number is used again during our stay.
@@ -186,7 +188,7 @@ impl Meetings {
     pub(crate) fn leave(&mut self, now: Time, peers: &Peers, out: &mut Outbox) {
         if self.seat.is_some() {
             self.say(true, now, peers, out);
-            self.seat = None;
+            self.left = self.seat.take();
         }
         for other in self.others.values_mut() {
             other.hang_up(out);
@@ -227,7 +229,7 @@ impl Meetings {
         peers: &Peers,
         out: &mut Outbox,
     ) {
-        if let Some(frame) = self.presence_frame(false, now, peers) {
+        if let Some(frame) = self.presence_frame(self.seat.is_none(), now, peers) {
             out.send(device, Channel::Meeting, frame);
         }
         if let Some(other) = self.others.get_mut(&device) {
@@ -240,7 +242,7 @@ impl Meetings {
 
     fn presence_frame(&mut self, leaving: bool, now: Time, peers: &Peers) -> Option<Vec<u8>> {
         let own = peers.own();
-        let seat = self.seat.as_mut()?;
+        let seat = self.seat.as_mut().or(self.left.as_mut().filter(|_| leaving))?;
         seat.sequence += 1;
         let presence = Presence {
             community: own.community,
@@ -380,13 +382,7 @@ impl Meetings {
         useful
     }
 
-    pub(crate) fn media(
-        &mut self,
-        event: MediaEvent,
-        now: Time,
-        peers: &Peers,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn media(&mut self, event: MediaEvent, now: Time, peers: &Peers, out: &mut Outbox) {
         let link = match &event {
             MediaEvent::NegotiationNeeded { link }
             | MediaEvent::LocalDescription { link, .. }

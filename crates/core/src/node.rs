@@ -387,7 +387,7 @@ impl Node {
             }
             peers.clear(now, out);
         }
-        for device in peers.newly_ready() {
+        for device in peers.newly_ready(now) {
             meetings.introduce(device, now, peers, out);
         }
         if let Some(refusal) = meetings.tick(now, peers, access, out) {

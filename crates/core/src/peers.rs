@@ -74,8 +74,8 @@ struct Connection {
     passed: bool,
     /// It let us pass.
     welcomed: bool,
-    /// It was told where we are.
-    introduced: bool,
+    /// Since when both may speak; it was told then where we are.
+    ready_at: Option<Time>,
 }
 
 impl Connection {
@@ -125,17 +125,24 @@ impl Peers {
     }
 
     /// Those who may be spoken to since the last call of this.
-    pub(crate) fn newly_ready(&mut self) -> Vec<DeviceKey> {
+    pub(crate) fn newly_ready(&mut self, now: Time) -> Vec<DeviceKey> {
         let mut new = Vec::new();
         for (device, peer) in &mut self.peers {
             if let Some(connection) = peer.session.as_mut()
                 && connection.ready()
-                && !std::mem::replace(&mut connection.introduced, true)
+                && connection.ready_at.is_none()
             {
+                connection.ready_at = Some(now);
                 new.push(*device);
             }
         }
         new
+    }
+
+    /// Since when a device is connected, and since when it may be spoken to.
+    pub(crate) fn ready_since(&self, device: DeviceKey) -> Option<(Time, Time)> {
+        let connection = self.connection(device)?;
+        Some((connection.since, connection.ready_at?))
     }
 
     /// The certificate with which a connected device passed.
@@ -238,7 +245,7 @@ impl Peers {
             ahead: 0,
             passed: false,
             welcomed: false,
-            introduced: false,
+            ready_at: None,
         });
         if dialled {
             self.greet(device, now, version, out);
@@ -319,6 +326,10 @@ impl Peers {
             Ok(HelloMessage::Welcome) if connection.greeted => connection.welcomed = true,
             Ok(HelloMessage::Refused(refusal)) => {
                 out.push(Output::Event(Event::RefusedBy { device, refusal }));
+                // It will not come to us, so it is for us to try again.
+                if let Some(peer) = self.peers.get_mut(&device) {
+                    peer.wanted = true;
+                }
                 self.drop_connection(device, now, out);
             }
             Ok(HelloMessage::Hello(_) | HelloMessage::Welcome) | Err(_) => {

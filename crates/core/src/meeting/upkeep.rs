@@ -15,12 +15,20 @@ use std::collections::{BTreeMap, BTreeSet};
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the impolite side has to mend a connection before the polite one tries.
 const MEND_PATIENCE: Duration = Duration::from_secs(5);
-/// How long somebody without network and without audio is still shown.
+/// How long somebody without network and without audio is still shown, or without audio and
+/// connected anew without a word about a meeting.
 const GONE_AFTER: Duration = Duration::from_secs(5);
 
 impl Attendee {
     pub(super) fn hears(&self) -> bool {
         self.call.as_ref().is_some_and(|call| call.state == LinkState::Connected)
+    }
+
+    /// When it is forgotten unless it says that it is still there: it is connected anew, and
+    /// whoever is in a meeting says so at once.
+    fn ghost_at(&self, device: DeviceKey, peers: &Peers) -> Option<Time> {
+        let (since, ready) = peers.ready_since(device)?;
+        (self.heard < since && !self.hears()).then(|| ready + GONE_AFTER)
     }
 
     /// When the call is of no more use.
@@ -90,7 +98,9 @@ impl Meetings {
             };
             let expelled = other.certificate.expired(peers.time().shown(now))
                 || access.verdict(other.wallet(), now).is_some_and(void);
-            if expelled || silent || lost.is_some_and(|lost| now.since(lost) >= GONE_AFTER) {
+            let ghost = other.ghost_at(*device, peers).is_some_and(|at| at <= now);
+            if expelled || ghost || silent || lost.is_some_and(|lost| now.since(lost) >= GONE_AFTER)
+            {
                 gone.push(*device);
             }
         }
@@ -101,7 +111,11 @@ impl Meetings {
 
     /// Who speaks in our meeting besides us: the first twelve by the time of joining, one device
     /// for each wallet. An error if that leaves us out.
-    pub(super) fn seated(&self, seat: &Seat, peers: &Peers) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
+    pub(super) fn seated(
+        &self,
+        seat: &Seat,
+        peers: &Peers,
+    ) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
         let own = peers.own();
         let here = (seat.joined, own.secret.device(), own.certificate.statement.wallet);
         let others = self.others.iter().filter(|(_, o)| o.presence.meeting == seat.meeting);
@@ -126,13 +140,14 @@ impl Meetings {
         let others = self.others.iter().flat_map(|(device, other)| {
             let lost = other.lost.map(|lost| lost + GONE_AFTER);
             let silent = (!other.hears()).then(|| other.heard + EXPIRY);
+            let ghost = other.ghost_at(*device, peers);
             let expires = Time::from_secs(other.certificate.statement.expires);
             let due = peers.is_ready(*device).then(|| {
                 let idle = other.call.is_none() && !other.given_up;
                 let call = other.met.filter(|_| idle).map(|met| met + CALL_PATIENCE);
                 [call, other.mend_at(is_polite(peers, *device)), other.ends_at()]
             });
-            let always = [lost, silent, Some(peers.time().when(expires))];
+            let always = [lost, silent, ghost, Some(peers.time().when(expires))];
             always.into_iter().chain(due.into_iter().flatten())
         });
         others.chain([say]).flatten().min()

@@ -1,0 +1,422 @@
+//! Devices, the people before them, and the loop that drives all.
+
+use crate::chain::Chain;
+use crate::checks::Checks;
+use crate::faults::Fault;
+use crate::media::{Media, Rtc};
+use crate::network::{Net, Network, Session};
+use crate::queue::Queue;
+use crate::trace::Trace;
+use crate::{Broken, Config, Report};
+use chats_core::access::{Role, Verdict};
+use chats_core::fixtures::{COMMUNITY, NOW, TestWallet, certificate};
+use chats_core::id::{DeviceKey, DeviceSecret, MeetingName, Wallet};
+use chats_core::node::{Event, Input, JoinRefusal, Node, Output, Participant, ParticipantState};
+use chats_core::presence;
+use chats_core::time::{Duration, Time};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long after the last fault all must be well, in milliseconds. The longest waits in a row:
+/// a refusal stands for a minute, then the next dial is up to 64 s away, then media is tried.
+pub(crate) const SETTLE: u64 = 240_000;
+
+/// A device: a page that may be closed and opened again.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) secret: DeviceSecret,
+    pub(crate) key: DeviceKey,
+    wallet: TestWallet,
+    pub(crate) address: Wallet,
+    /// Believes itself to be a member whatever the chain says.
+    pub(crate) hostile: bool,
+    pub(crate) node: Option<Node>,
+    /// Counts its pages.
+    pub(crate) life: u32,
+    /// How far its clock is ahead, in milliseconds.
+    pub(crate) ahead: i64,
+    wake: Option<u64>,
+    pub(crate) offline_until: u64,
+    pub(crate) sessions: BTreeMap<usize, Session>,
+    pub(crate) listing: BTreeSet<usize>,
+    pub(crate) told_at: u64,
+    /// Whether its user wants to be in the meeting.
+    pub(crate) wants: bool,
+    pub(crate) muted: bool,
+    pub(crate) joined: bool,
+    pub(crate) refusal: Option<JoinRefusal>,
+    pub(crate) own: Option<Verdict>,
+    pub(crate) online: BTreeSet<usize>,
+    pub(crate) participants: BTreeMap<usize, Participant>,
+}
+
+/// Something that is to happen.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// To a node, from outside.
+    Input { device: usize, life: u32, input: Input },
+    /// A node wanted to be called.
+    Wake { device: usize, life: u32, at: u64 },
+    /// In the network.
+    Net(Net),
+    /// In the media layer.
+    Rtc(Rtc),
+    /// Its user acts.
+    User { device: usize, life: u32 },
+    /// Something goes wrong, or is done.
+    Fault(Fault),
+    /// A promise is looked after.
+    Check(crate::checks::Check),
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) config: Config,
+    pub(crate) rng: SmallRng,
+    pub(crate) now: u64,
+    pub(crate) queue: Queue<Happening>,
+    pub(crate) devices: Vec<Device>,
+    by_key: BTreeMap<DeviceKey, usize>,
+    pub(crate) network: Network,
+    pub(crate) chain: Chain,
+    pub(crate) media: Media,
+    pub(crate) checks: Checks,
+    trace: Trace,
+    pub(crate) faults: u64,
+    inputs: u64,
+    outputs: u64,
+    broken: Option<String>,
+}
+
+impl World {
+    /// The world as `config` has it, before anything happened.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut world = Self {
+            config,
+            rng: SmallRng::seed_from_u64(config.seed),
+            now: 0,
+            queue: Queue::new(),
+            devices: Vec::new(),
+            by_key: BTreeMap::new(),
+            network: Network::default(),
+            chain: Chain::default(),
+            media: Media::default(),
+            checks: Checks::default(),
+            trace: Trace::new(),
+            faults: 0,
+            inputs: 0,
+            outputs: 0,
+            broken: None,
+        };
+        for number in 0..config.nodes {
+            world.add_device(number);
+        }
+        for device in 0..config.nodes {
+            let wait = world.rng.random_range(0..4000);
+            world.queue.push(wait, Happening::Fault(Fault::Open { device }));
+        }
+        world.plan_faults();
+        world
+    }
+
+    fn add_device(&mut self, number: usize) {
+        let nodes = self.config.nodes;
+        let stranger = nodes >= 4 && number == nodes - 1;
+        let second = nodes >= 5 && number == nodes - 2;
+        let banned = nodes >= 6 && number == nodes - 3;
+        let wallet = TestWallet::new(if second { 1 } else { number as u8 + 1 });
+        let address = wallet.address();
+        if banned {
+            self.chain.set(address, Role::Banned, 0);
+        } else if !stranger && !second {
+            let role = if number == 0 { Role::Owner } else { Role::Member };
+            self.chain.set(address, role, 0);
+        }
+        let seed = self.rng.random();
+        let secret = DeviceSecret::from_seed(&seed);
+        self.by_key.insert(secret.device(), number);
+        self.devices.push(Device {
+            key: secret.device(),
+            secret,
+            wallet,
+            address,
+            hostile: stranger || banned,
+            node: None,
+            life: 0,
+            ahead: self.rng.random_range(-50_000..=50_000),
+            wake: None,
+            offline_until: 0,
+            sessions: BTreeMap::new(),
+            listing: BTreeSet::new(),
+            told_at: 0,
+            wants: true,
+            muted: false,
+            joined: false,
+            refusal: None,
+            own: None,
+            online: BTreeSet::new(),
+            participants: BTreeMap::new(),
+        });
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// [`Broken`] at the first promise that does not hold.
+    pub fn run(mut self) -> Result<Report, Broken> {
+        let end = self.config.minutes * 60_000 + SETTLE;
+        while let Some((at, happening)) = self.queue.pop() {
+            if at > end {
+                break;
+            }
+            self.now = at;
+            self.happen(happening);
+            self.check_bounds();
+            if let Some(what) = self.broken.take() {
+                return Err(Broken { config: self.config, at: self.now, what });
+            }
+        }
+        self.now = end;
+        self.check_end();
+        match self.broken.take() {
+            Some(what) => Err(Broken { config: self.config, at: self.now, what }),
+            None => Ok(Report {
+                trace: self.trace.digest(),
+                inputs: self.inputs,
+                outputs: self.outputs,
+                faults: self.faults,
+                connected: self.media.connected,
+                meeting: self.devices.iter().filter(|d| d.joined && !d.hostile).count(),
+            }),
+        }
+    }
+
+    /// Notes that a promise did not hold; the first one counts.
+    pub(crate) fn fail(&mut self, what: String) {
+        self.broken.get_or_insert(what);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Input { device, life, input } => {
+                if self.devices[device].life == life {
+                    self.input(device, input);
+                }
+            }
+            Happening::Wake { device, life, at } => {
+                let page = &mut self.devices[device];
+                if page.life == life && page.wake == Some(at) {
+                    page.wake = None;
+                    self.input(device, Input::Tick);
+                }
+            }
+            Happening::Net(net) => self.on_net(net),
+            Happening::Rtc(rtc) => self.on_rtc(rtc),
+            Happening::User { device, life } => {
+                if self.devices[device].life == life {
+                    self.user(device);
+                }
+            }
+            Happening::Fault(fault) => self.on_fault(fault),
+            Happening::Check(check) => self.on_check(check),
+        }
+    }
+
+    /// What a device's clock shows.
+    pub(crate) fn clock(&self, device: usize) -> Time {
+        Time((NOW + Duration::from_secs(86_400)).0 + self.now)
+            .0
+            .checked_add_signed(self.devices[device].ahead)
+            .map_or(NOW, Time)
+    }
+
+    /// Opens a device's page.
+    pub(crate) fn open_page(&mut self, device: usize) {
+        let now = self.clock(device);
+        let page = &mut self.devices[device];
+        if page.node.is_some() {
+            return;
+        }
+        let signed = certificate(&page.wallet, &page.secret, NOW);
+        page.life += 1;
+        page.node = Some(Node::new(COMMUNITY, page.secret.clone(), signed, now));
+        page.wake = None;
+        let life = page.life;
+        self.drain(device);
+        let wait = self.rng.random_range(50..1500);
+        self.enter_relay(device, wait);
+        self.queue.push(self.now + 500, Happening::User { device, life });
+    }
+
+    /// Closes it without a word; the others' networks notice within `notice` milliseconds.
+    pub(crate) fn close_page(&mut self, device: usize, notice: u64) {
+        let page = &mut self.devices[device];
+        if page.node.take().is_none() {
+            return;
+        }
+        page.life += 1;
+        page.sessions.clear();
+        page.listing.clear();
+        page.online.clear();
+        page.participants.clear();
+        (page.joined, page.refusal, page.own) = (false, None, None);
+        self.off_relay(device);
+        self.cut_all_of(device, notice);
+        self.drop_media_of(device);
+    }
+
+    /// What the person before the device does now and then.
+    fn user(&mut self, device: usize) {
+        let life = self.devices[device].life;
+        let page = &self.devices[device];
+        let admitted = page.own.is_some_and(|own| own.standing.role.admits());
+        if admitted && page.wants && !page.joined {
+            let session = presence::Session(self.rng.random());
+            let muted = self.devices[device].muted;
+            self.input(device, Input::Join { meeting: meeting(), session, muted });
+        } else if page.joined {
+            let failed = |p: &Participant| p.state == ParticipantState::Failed;
+            let failed: Vec<_> = page.participants.iter().filter(|(_, p)| failed(p)).collect();
+            let failed: Vec<_> = failed.into_iter().map(|(n, _)| self.devices[*n].key).collect();
+            for key in failed {
+                self.input(device, Input::Retry(key));
+            }
+        }
+        let wait = self.rng.random_range(4000..12_000);
+        self.queue.push(self.now + wait, Happening::User { device, life });
+    }
+
+    /// Hands a node what happened, and does what it wants.
+    pub(crate) fn input(&mut self, device: usize, input: Input) {
+        let clock = self.clock(device);
+        let tick = input == Input::Tick;
+        if self.devices[device].node.is_none() {
+            return;
+        }
+        self.inputs += 1;
+        self.checks.count(device, self.now);
+        self.note(device, &input);
+        if let Some(node) = self.devices[device].node.as_mut() {
+            node.handle(input, clock);
+        }
+        self.drain(device);
+        let Some(node) = &self.devices[device].node else { return };
+        if tick && node.wake_at() <= clock {
+            self.fail(format!("{device} wants to be called again at once"));
+        }
+    }
+
+    fn note(&mut self, device: usize, what: &dyn std::fmt::Debug) {
+        self.trace.add(self.now, device, what);
+        if self.config.verbose {
+            let mut text = format!("{what:?}");
+            for (number, page) in self.devices.iter().enumerate() {
+                text = text.replace(&page.key.to_string(), &format!("<{number}>"));
+            }
+            let text: String = text.chars().take(300).collect();
+            eprintln!("{:>8} {device:>2} {text}", self.now);
+        }
+    }
+
+    fn drain(&mut self, device: usize) {
+        let mut dialled = false;
+        while let Some(output) = self.devices[device].node.as_mut().and_then(Node::poll) {
+            dialled |= matches!(output, Output::Dial(_));
+            self.outputs += 1;
+            self.checks.count(device, self.now);
+            self.note(device, &output);
+            self.carry_out(device, output);
+        }
+        let own = self.devices[device].own;
+        if dialled && !own.is_some_and(|own| own.standing.role.admits()) {
+            self.fail(format!("{device} dials before it is let in"));
+        }
+        let clock = self.clock(device);
+        let page = &mut self.devices[device];
+        let Some(node) = &page.node else { return };
+        let at = self.now + u64::try_from(node.wake_at().since(clock).as_millis()).unwrap_or(0);
+        if page.wake.is_none_or(|wake| at < wake) {
+            page.wake = Some(at);
+            let life = page.life;
+            self.queue.push(at, Happening::Wake { device, life, at });
+        }
+    }
+
+    fn carry_out(&mut self, device: usize, output: Output) {
+        match output {
+            Output::Dial(key) => {
+                let to = self.by_key[&key];
+                self.dial(device, to);
+            }
+            Output::Disconnect(key) => {
+                let to = self.by_key[&key];
+                self.disconnect(device, to);
+            }
+            Output::Pass(key) => {
+                let to = self.by_key[&key];
+                if self.never_admitted(to) && !self.devices[device].hostile {
+                    self.fail(format!("{device} lets the stranger {to} pass"));
+                }
+                if let Some(session) = self.devices[device].sessions.get_mut(&to) {
+                    session.passed = true;
+                }
+            }
+            Output::Send { to, channel, frame } => {
+                if frame.len() > channel.max_frame() {
+                    self.fail(format!("{device} sends {} bytes on {channel:?}", frame.len()));
+                }
+                let to = self.by_key[&to];
+                self.send(device, to, channel, frame);
+            }
+            Output::CheckAccess(batch) => self.check_access(device, &batch),
+            Output::CheckVersion => self.check_version(device),
+            Output::Media(command) => self.media_command(device, command),
+            Output::Event(event) => self.event(device, event),
+        }
+    }
+
+    fn event(&mut self, device: usize, event: Event) {
+        let page = &mut self.devices[device];
+        match event {
+            Event::Own(verdict) => page.own = Some(verdict),
+            Event::Online(key, _) => {
+                let other = self.by_key[&key];
+                page.online.insert(other);
+                if !page.hostile && self.never_admitted(other) {
+                    self.fail(format!("{device} shows the stranger {other} as online"));
+                }
+            }
+            Event::Offline(key) => {
+                page.online.remove(&self.by_key[&key]);
+            }
+            Event::Joined { .. } => (page.joined, page.refusal) = (true, None),
+            Event::NotJoined(refusal) => (page.joined, page.refusal) = (false, Some(refusal)),
+            Event::Left => page.joined = false,
+            Event::Participant(key, participant) => {
+                let other = self.by_key[&key];
+                page.participants.insert(other, participant);
+                if !page.hostile && self.never_admitted(other) {
+                    self.fail(format!("{device} shows the stranger {other} in a meeting"));
+                }
+            }
+            Event::ParticipantGone(key) => {
+                page.participants.remove(&self.by_key[&key]);
+            }
+            Event::CertificateExpired => self.fail(format!("{device}'s certificate expired")),
+            Event::Refused { .. } | Event::RefusedBy { .. } | Event::Ignored { .. } => {}
+        }
+    }
+
+    /// Whether a device's wallet had no seat at any time.
+    pub(crate) fn never_admitted(&self, device: usize) -> bool {
+        !self.chain.ever_admitted(self.devices[device].address)
+    }
+}
+
+/// The one meeting.
+pub(crate) fn meeting() -> MeetingName {
+    MeetingName::parse("main").expect("a name")
+}
