@@ -343,9 +343,9 @@ pub mod meeting {
     /// After the number of those in it.
     pub const HERE: &str = "here";
 
-    /// While on another page.
-    pub fn in_call(title: &str) -> String {
-        format!("You are in the {}", title.to_lowercase())
+    /// While on another page, how many are in the meeting one is in.
+    pub fn in_call(n: usize) -> String {
+        format!("You are in it, {}", here(n))
     }
 
     /// How many are in it.

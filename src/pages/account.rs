@@ -35,7 +35,10 @@ pub fn AccountButton() -> impl IntoView {
                         <span class="account-words">
                             <span class="account-label">{shell::ACCOUNT}</span>
                             " "
-                            <span class="account-address">{wallet.short()}</span>
+                            // The name stays "Account" wherever the address is; the menu says it whole.
+                            <span class="account-address" aria-hidden="true">
+                                {wallet.short()}
+                            </span>
                         </span>
                     </button>
                     <div id="account-menu" class="menu" popover="auto" node_ref=menu>

@@ -142,13 +142,13 @@ pub fn CallStrip() -> impl IntoView {
     mute_by_key(model, ask());
     move || {
         current.get().map(|name| {
-            let words = meeting::in_call(&text::meeting_title(&name));
+            let title = text::meeting_title(&name);
             let count = count_in(model, name.clone());
             view! {
                 <div class="call-bar call-strip">
                     <a class="call-strip-link" href=meeting_link(model, &name)>
-                        <span>{words}</span>
-                        <span class="quiet">{move || meeting::here(count.get())}</span>
+                        <span>{title}</span>
+                        <span class="quiet">{move || meeting::in_call(count.get())}</span>
                     </a>
                     <MuteButton />
                     <LeaveButton />

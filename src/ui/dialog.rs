@@ -49,7 +49,10 @@ pub fn Dialog(
             on:cancel=cancel
             on:close=closed
         >
-            <h2 id=title_id>{title}</h2>
+            // Reading starts at the title; nothing is pressed by a stray Enter.
+            <h2 id=title_id tabindex="-1" autofocus>
+                {title}
+            </h2>
             {children()}
         </dialog>
     }
