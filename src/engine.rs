@@ -313,6 +313,9 @@ impl Engine {
                 self.model.muted.set(muted);
                 voice::remember_muted(muted);
                 self.voice.people().mute_own(muted);
+                if !muted && self.voice.microphone().is_none() {
+                    self.voice.open(self.model.microphone_id.get_untracked());
+                }
                 self.feed(Input::SetMuted(muted));
             }
             Action::TurnOnSound => self.voice.audio().resume_all(),
@@ -348,7 +351,10 @@ impl Engine {
     fn retry(&mut self) {
         match self.model.stage.get_untracked() {
             Stage::Unusable(_) => self.start(false),
-            _ => {
+            stage => {
+                if matches!(stage, Stage::Undecided { .. } | Stage::Refused { .. }) {
+                    self.model.stage.set(Stage::Checking);
+                }
                 self.read_community();
                 self.feed(Input::Recheck);
                 self.retry_relays();

@@ -4,6 +4,7 @@ use crate::route::Route;
 use chats_core::access::Role;
 use chats_core::id::{DeviceKey, MeetingName, Wallet};
 use chats_core::node::{JoinRefusal, ParticipantState};
+use chats_core::time::Time;
 use leptos::prelude::*;
 
 /// Where the visitor stands.
@@ -184,6 +185,8 @@ pub struct Person {
     pub me: bool,
     /// Which meeting they are in.
     pub meeting: MeetingName,
+    /// Since when, by their clock: with the device, this tells one stay from another.
+    pub joined: Time,
     /// Whether we hear each other; always connected for ourselves.
     pub state: ArcRwSignal<ParticipantState>,
     /// Whether they muted themselves.

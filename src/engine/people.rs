@@ -16,7 +16,6 @@ use std::rc::Rc;
 /// A row, and what is behind it.
 struct Row {
     person: Person,
-    joined: Time,
     link: Option<Link>,
     voice: Speaking,
 }
@@ -38,7 +37,7 @@ impl People {
     pub(super) fn update(&self, device: DeviceKey, participant: Participant) {
         let Participant { wallet, meeting, joined, muted, state, link } = participant;
         let mut rows = self.rows.borrow_mut();
-        let same = |row: &&mut Row| row.joined == joined && row.person.meeting == meeting;
+        let same = |row: &&mut Row| row.person.joined == joined && row.person.meeting == meeting;
         if let Some(row) = rows.get_mut(&device).filter(same) {
             row.link = link;
             set(&row.person.state, state);
@@ -48,8 +47,8 @@ impl People {
             }
             return;
         }
-        let person = person(device, wallet, meeting, muted, state, false);
-        rows.insert(device, Row { person, joined, link, voice: Speaking::default() });
+        let person = person(device, wallet, meeting, joined, muted, state, false);
+        rows.insert(device, Row { person, link, voice: Speaking::default() });
         drop(rows);
         self.publish();
     }
@@ -63,8 +62,9 @@ impl People {
         joined: Time,
         muted: bool,
     ) {
-        let person = person(device, wallet, meeting, muted, ParticipantState::Connected, true);
-        let row = Row { person, joined, link: None, voice: Speaking::default() };
+        let state = ParticipantState::Connected;
+        let person = person(device, wallet, meeting, joined, muted, state, true);
+        let row = Row { person, link: None, voice: Speaking::default() };
         self.rows.borrow_mut().insert(device, row);
         self.publish();
     }
@@ -112,7 +112,7 @@ impl People {
 
     fn publish(&self) {
         let rows = self.rows.borrow();
-        let mut order: Vec<_> = rows.iter().map(|(device, row)| (row.joined, *device)).collect();
+        let mut order: Vec<_> = rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
         order.sort();
         let people = order.iter().filter_map(|(_, device)| rows.get(device));
         self.model.people.set(people.map(|row| row.person.clone()).collect());
@@ -123,6 +123,7 @@ fn person(
     device: DeviceKey,
     wallet: Wallet,
     meeting: MeetingName,
+    joined: Time,
     muted: bool,
     state: ParticipantState,
     me: bool,
@@ -132,6 +133,7 @@ fn person(
         wallet,
         me,
         meeting,
+        joined,
         state: ArcRwSignal::new(state),
         muted: ArcRwSignal::new(muted),
         speaking: ArcRwSignal::new(false),

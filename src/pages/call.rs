@@ -51,7 +51,7 @@ pub fn Call(
             </Show>
             <MicrophoneTrouble />
             <ul class="people" role="list" aria-label=meeting::PARTICIPANTS>
-                <For each=move || people.get() key=|person| person.device let:person>
+                <For each=move || people.get() key=|person| (person.device, person.joined) let:person>
                     {
                         let (role, device) = (role(&person), person.device);
                         let retry = Callback::new(move |()| ask.run(Action::RetryParticipant(device)));

@@ -51,7 +51,7 @@ fn MeetingCard(
                 <p class="quiet">{words}</p>
             </div>
             <div class="faces" aria-hidden="true">
-                <For each=shown key=|person| person.device let:person>
+                <For each=shown key=|person| (person.device, person.joined) let:person>
                     <Portrait wallet=person.wallet />
                 </For>
             </div>

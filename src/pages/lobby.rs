@@ -96,7 +96,7 @@ fn There(
                 fallback=|| view! { <p class="quiet">{meeting::NOBODY}</p> }
             >
                 <ul class="there-list" role="list" aria-label=meeting::ALREADY>
-                    <For each=move || people.get() key=|person| person.device let:person>
+                    <For each=move || people.get() key=|person| (person.device, person.joined) let:person>
                         <li>
                             <Portrait wallet=person.wallet />
                             <span>{person.wallet.short()}</span>

@@ -51,6 +51,8 @@ enum Command {
         /// Run only tests whose name holds this text
         filter: Option<String>,
     },
+    /// Measure the page in browsers: joining, loading, what is transferred
+    Bench,
     /// List what is installed and what is missing
     Doctor,
 }
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             page::build(page::Profile::new(debug)).map(|_| ExitCode::SUCCESS)
         }
         Command::Test { only, filter } => test::run(only, filter.as_deref()),
+        Command::Bench => test::end_to_end::bench().map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(),
     });
     process::halt_if_stopping();

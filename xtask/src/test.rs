@@ -3,7 +3,7 @@
 mod browser;
 mod contracts;
 mod count;
-mod end_to_end;
+pub(crate) mod end_to_end;
 mod layering;
 mod policy;
 mod rust;

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
-use super::browser;
+use super::browser::{self, Chromium};
 use super::count::{self, Count};
 use crate::page::{self, Profile};
 use crate::stack::Stack;
-use crate::{serve, tools};
+use crate::{process, serve, tools};
 
 /// The running system, shared by the tiers that need it.
 pub(crate) struct System {
@@ -36,6 +37,23 @@ impl System {
         });
         Ok(Self { dist, stack, url })
     }
+
+    /// Node, told where everything is.
+    fn node(&self, chromium: &Chromium) -> Result<Command> {
+        let stack = &self.stack;
+        let config = stack.folder.join("config.json");
+        fs::write(&config, serde_json::to_string_pretty(&stack.config)?)?;
+        let mut node = tools::command("node")?;
+        node.env("E2E_BROWSER", &chromium.browser)
+            .env("E2E_CHATS_BIN", &stack.chats)
+            .env("E2E_CONFIG", &config)
+            .env("E2E_DIST", &self.dist)
+            .env("E2E_FOLDER", &stack.folder)
+            .env("E2E_RELAY", &stack.relay.address)
+            .env("E2E_RPC", &stack.chain.rpc)
+            .env("E2E_URL", &self.url);
+        Ok(node)
+    }
 }
 
 /// Runs the browser tests of one folder of `e2e/`.
@@ -53,23 +71,20 @@ pub(super) fn run(
         Some(system) => system,
         None => system.insert(System::start()?),
     };
-    let stack = &mut system.stack;
-    let config = stack.folder.join("config.json");
-    fs::write(&config, serde_json::to_string_pretty(&stack.config)?)?;
-    let mut node = tools::command("node")?;
-    node.env("E2E_BROWSER", &chromium.browser)
-        .env("E2E_CHATS_BIN", &stack.chats)
-        .env("E2E_CONFIG", &config)
-        .env("E2E_DIST", &system.dist)
-        .env("E2E_FOLDER", &stack.folder)
-        .env("E2E_RELAY", &stack.relay.address)
-        .env("E2E_RPC", &stack.chain.rpc)
-        .env("E2E_URL", &system.url)
-        .args(["e2e/run.mjs", folder])
-        .args(filter);
+    let mut node = system.node(&chromium)?;
+    node.args(["e2e/run.mjs", folder]).args(filter);
     let mut count = count::tests("the browser tests", &mut node)?;
-    if let Err(error) = stack.check() {
+    if let Err(error) = system.stack.check() {
         count.add("system", Count::failure(format!("{error:#}")));
     }
     Ok(count)
+}
+
+/// Measures the page in browsers and prints the figures.
+pub(crate) fn bench() -> Result<()> {
+    let chromium = browser::chromium()?.map_err(anyhow::Error::msg)?;
+    tools::npm("e2e")?;
+    let system = System::start()?;
+    let mut node = system.node(&chromium)?;
+    process::run("the benchmark", node.arg("e2e/bench.mjs"))
 }
