@@ -1,5 +1,5 @@
 // Chromium processes, one for each microphone: a browser's fake microphone plays one file.
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { BROWSER, FOLDER } from "./environment.mjs";
@@ -29,13 +29,48 @@ export function browser(index) {
 }
 
 async function launch(index) {
+  return chromium.launch(options(index, {}));
+}
+
+function options(index, { without = [], extra = [] }) {
   if (!(index in TONES)) throw new Error(`there are ${TONES.length} browsers, not number ${index}`);
   const file = join(FOLDER, `tone-${TONES[index]}.wav`);
   writeFileSync(file, wav(TONES[index]));
-  return chromium.launch({
-    executablePath: BROWSER,
-    args: [...ARGUMENTS, `--use-file-for-fake-audio-capture=${file}`],
+  const usual = [...ARGUMENTS, `--use-file-for-fake-audio-capture=${file}`];
+  const kept = usual.filter((argument) => !without.some((start) => argument.startsWith(start)));
+  return { executablePath: BROWSER, args: [...kept, ...extra] };
+}
+
+/**
+ * A browser for one test alone. It plays `TONES[tone]` and starts without the arguments that begin
+ * as one of `without` does, and with those of `extra`.
+ */
+export async function ownBrowser(run, { tone = 0, ...changes }) {
+  const own = await chromium.launch(options(tone, changes));
+  run.later(() => own.close());
+  return own;
+}
+
+/** A browser for one test alone that has the unpacked extension in `folder`; gives its profile. */
+export async function browserWithExtension(run, folder, { tone = 0 } = {}) {
+  const { executablePath, args } = options(tone, {
+    // A browser takes one such argument only.
+    without: ["--disable-features"],
+    extra: [
+      "--disable-features=WebRtcHideLocalIpsWithMdns,DisableLoadExtensionCommandLineSwitch",
+      `--disable-extensions-except=${folder}`,
+      `--load-extension=${folder}`,
+    ],
   });
+  const profile = await chromium.launchPersistentContext(mkdtempSync(join(FOLDER, "profile-")), {
+    executablePath,
+    // The small headless browser that playwright starts otherwise knows no extensions.
+    args: [...args, "--headless=new"],
+    headless: false,
+    permissions: ["microphone"],
+  });
+  run.later(() => profile.close());
+  return profile;
 }
 
 /** Ends all browsers. */

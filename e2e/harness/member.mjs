@@ -11,15 +11,34 @@ const EARS = readFileSync(join(import.meta.dirname, "ears.js"), "utf8");
 export class Member {
   /**
    * Opens the page in a new browser profile. `tone` is the browser, hence the microphone;
-   * `wallet` the number of the test wallet; `context` options of the profile.
+   * `wallet` the number of the test wallet; `context` options of the profile. `inBrowser` and
+   * `profile` are a browser and a profile to use in place of new ones; `before` is done to the
+   * profile before anything is opened.
    */
-  static async open(run, { tone = 0, wallet = 2, url = URL, route = "#/", context = {} } = {}) {
-    const profile = await (await browser(tone)).newContext({ permissions: ["microphone"], ...context });
-    run.later(() => profile.close());
+  static async open(run, options = {}) {
+    const { tone = 0, wallet = 2, url = URL, route = "#/", context = {}, inBrowser, before } = options;
+    let { profile } = options;
+    if (!profile) {
+      const own = inBrowser ?? (await browser(tone));
+      profile = await own.newContext({ permissions: ["microphone"], ...context });
+      run.later(() => profile.close());
+    }
     await profile.addInitScript(EARS);
+    await before?.(profile);
     const member = new Member(run, profile, await profile.newPage(), { tone, wallet, url });
     await member.page.goto(url + route);
     return member;
+  }
+
+  /** Another tab of the same profile. */
+  async tab(run, route = "#/") {
+    const other = new Member(run, this.profile, await this.profile.newPage(), {
+      tone: TONES.indexOf(this.tone),
+      wallet: this.wallet,
+      url: this.url,
+    });
+    await other.page.goto(this.url + route);
+    return other;
   }
 
   constructor(run, profile, page, { tone, wallet, url }) {

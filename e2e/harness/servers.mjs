@@ -1,11 +1,13 @@
 // More of what a test may need beside the system that runs already: pages with another
 // configuration or path, relays, and endpoints of the chain that misbehave.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { extname, join, normalize } from "node:path";
 import { createInterface } from "node:readline";
-import { CHATS, CONFIG, DIST, RPC } from "./environment.mjs";
+import { CHATS, CONFIG, DIST, FOLDER, RPC } from "./environment.mjs";
 
 const TYPES = {
   ".css": "text/css",
@@ -17,63 +19,93 @@ const TYPES = {
   ".webmanifest": "application/manifest+json",
 };
 
-async function listen(run, handler) {
-  const server = createServer(handler);
+async function listen(run, handler, tls) {
+  const server = tls ? createSecureServer(tls, handler) : createServer(handler);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   run.later(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${server.address().port}`;
+  return `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
+}
+
+/** A key and a certificate that nobody vouches for. */
+function selfSigned() {
+  const folder = mkdtempSync(join(FOLDER, "tls-"));
+  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
+  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const files = ["-subj", "/CN=chats.test", "-days", "1", "-keyout", key, "-out", cert];
+  const { status, stderr, error } = spawnSync("openssl", [...request, ...files], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`openssl made no certificate: ${error?.message ?? stderr}`);
+  return { key: readFileSync(key), cert: readFileSync(cert) };
 }
 
 /**
  * Serves the built page under `path`, which starts and ends with "/", and gives its address.
  * `config` changes a copy of the configuration in place, or gives what to serve instead: a string
- * is sent as it is, null is an answer 404.
+ * is sent as it is, null is an answer 404. It is asked each time the file is. `https` serves over
+ * TLS, with a certificate that nobody vouches for.
  */
-export async function servePage(run, { path = "/", config = () => {} } = {}) {
-  const copy = structuredClone(CONFIG);
-  const instead = config(copy);
-  const document = instead === undefined ? copy : instead;
+export async function servePage(run, { path = "/", config = () => {}, https = false } = {}) {
+  const settings = () => {
+    const copy = structuredClone(CONFIG);
+    const instead = config(copy);
+    return instead === undefined ? copy : instead;
+  };
   const origin = await listen(run, async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const inner = pathname.startsWith(path) ? normalize(pathname.slice(path.length)) : "..";
     const name = inner === "." || inner === "" ? "index.html" : inner;
     try {
-      if (name.startsWith("..") || (name === "config.json" && document === null)) throw new Error("not here");
+      const document = name === "config.json" ? settings() : undefined;
+      if (name.startsWith("..") || document === null) throw new Error("not here");
       const text = typeof document === "string" ? document : JSON.stringify(document);
-      const body = name === "config.json" ? text : await readFile(join(DIST, name));
+      const body = text ?? (await readFile(join(DIST, name)));
       response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream" });
       response.end(body);
     } catch {
       response.writeHead(404).end();
     }
-  });
+  }, https ? selfSigned() : undefined);
   return origin + path;
 }
 
-/** Starts another relay; `stop` ends it. */
-export async function startRelay(run) {
-  const child = spawn(CHATS, ["relay", "--listen", "/ip4/127.0.0.1/tcp/0/ws"], {
+/**
+ * Starts another relay, on a free port and with a new key, unless `port` and `key`, a file, say
+ * otherwise. `stop` ends it in good order, `kill` as a power cut would.
+ */
+export async function startRelay(run, { port = 0, key } = {}) {
+  const listen = `/ip4/127.0.0.1/tcp/${port}/ws`;
+  const child = spawn(CHATS, ["relay", "--listen", listen, ...(key ? ["--key", key] : [])], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  const stop = () => {
-    child.kill();
+  const end = (signal) => {
+    child.kill(signal);
     return ended;
   };
+  const stop = () => end("SIGTERM");
   run.later(stop);
   for await (const line of createInterface({ input: child.stdout })) {
     const [, address] = /^listening (\S+)$/.exec(line) ?? [];
-    if (address) return { address, stop };
+    if (address) return { address, stop, kill: () => end("SIGKILL") };
   }
   throw new Error("a relay ended before it listened");
 }
 
+/** A TCP port of the loopback interface that nothing listens at. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /**
- * An endpoint of the chain between the page and the real one. `change(request, result)` gives what
- * to answer in place of `result`; it may be asynchronous, throw for an answer 500, or never end.
+ * An endpoint of the chain between the page and the real one. `change(request, result, response)`
+ * gives what to answer in place of `result`; it may be asynchronous, throw for an answer 500,
+ * destroy the response, or never end.
  */
 export async function startEndpoint(run, change) {
   return listen(run, async (request, response) => {
@@ -83,7 +115,7 @@ export async function startEndpoint(run, change) {
     for await (const part of request) body += part;
     const real = await fetch(RPC, { method: "POST", headers: { "content-type": "application/json" }, body });
     const [asked, answered] = [JSON.parse(body), await real.json()];
-    const answer = async (one, its) => ("result" in its ? { ...its, result: await change(one, its.result) } : its);
+    const answer = async (one, its) => ("result" in its ? { ...its, result: await change(one, its.result, response) } : its);
     try {
       const result = Array.isArray(asked)
         ? await Promise.all(asked.map((one) => answer(one, answered.find(({ id }) => id === one.id))))

@@ -10,6 +10,7 @@ export class TestRun {
   #cleanups = [];
   #complaints = [];
   #expected = [];
+  #tones = 0;
 
   constructor(name) {
     this.name = name;
@@ -62,9 +63,17 @@ export class TestRun {
 
   /** A new browser profile with the page open: see Member.open. */
   async member(options) {
-    const member = await Member.open(this, { tone: this.members.length, ...options });
+    const member = await Member.open(this, { tone: this.#tones, ...options });
+    this.#tones += 1;
     this.members.push(member);
     return member;
+  }
+
+  /** Another tab of a member's profile, on the same page. */
+  async tab(member, route) {
+    const tab = await member.tab(this, route);
+    this.members.push(tab);
+    return tab;
   }
 
   async #screenshots() {

@@ -1,0 +1,46 @@
+// What the page keeps in its browser's IndexedDB, looked at and changed from outside.
+
+/** Runs in the page: opens the page's database, as it is. */
+const OPEN = `() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("community-chats");
+  opening.onsuccess = () => resolve(opening.result);
+  opening.onerror = () => reject(opening.error);
+})`;
+
+async function keys(open) {
+  const database = await open();
+  const read = (store) =>
+    new Promise((resolve, reject) => {
+      const reading = database.transaction(store).objectStore(store).getAllKeys();
+      reading.onsuccess = () => resolve([store, reading.result]);
+      reading.onerror = () => reject(reading.error);
+    });
+  const all = Object.fromEntries(await Promise.all(["keys", "device", "certificates"].map(read)));
+  database.close();
+  return all;
+}
+
+async function change(open, changed, { store, from, to }) {
+  const database = await open();
+  const transaction = database.transaction(store, "readwrite");
+  const rows = transaction.objectStore(store);
+  const reading = rows.get(from);
+  reading.onsuccess = () => rows.put(changed(reading.result), to);
+  await new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
+  database.close();
+}
+
+// As text, since functions made of text are forbidden by the page's content security policy.
+
+/** The keys of each store that holds a sign-in. */
+export function keptKeys(page) {
+  return page.evaluate(`(${keys})(${OPEN})`);
+}
+
+/** Puts what `changed`, run in the page, makes of the row under `from` in its place, or under `to`. */
+export function changeKept(page, store, changed, { from, to = from }) {
+  return page.evaluate(`(${change})(${OPEN}, ${changed}, ${JSON.stringify({ store, from, to })})`);
+}
