@@ -214,7 +214,9 @@ pub mod gate {
         match role {
             Role::None => format!("{wallet} is not a member of {community}"),
             Role::Banned => format!("{wallet} is banned from {community}"),
-            Role::Member | Role::Moderator | Role::Owner => format!("{community} is paused for now"),
+            Role::Member | Role::Moderator | Role::Owner => {
+                format!("{community} is paused for now")
+            }
         }
     }
 

@@ -89,10 +89,10 @@ pub fn Shell(
                     Screen::Doctor => view! { <Doctor /> }.into_any(),
                     Screen::Lost => view! { <Lost /> }.into_any(),
                 }}
-                <Show when=move || !in_call.get()>
-                    <CallStrip />
-                </Show>
             </main>
+            <Show when=move || !in_call.get()>
+                <CallStrip />
+            </Show>
             <Show when=move || inside.get()>
                 <Members />
             </Show>
