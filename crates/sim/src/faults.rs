@@ -1,7 +1,7 @@
 //! What goes wrong, and what people do.
 
 use crate::checks::Check;
-use crate::world::{Happening, World};
+use crate::world::{Happening, SETTLE, World};
 use chats_core::access::Role;
 use chats_core::channel::Channel;
 use chats_core::node::Input;
@@ -84,6 +84,7 @@ impl World {
 
     pub(crate) fn on_fault(&mut self, fault: Fault) {
         self.faults += 1;
+        self.end = self.end.max(self.now + SETTLE);
         if self.config.verbose {
             eprintln!("{:>8}    {fault:?}", self.now);
         }

@@ -18,7 +18,7 @@ impl Trace {
     /// Takes one thing that happened at `at` to the device numbered `device`.
     pub(crate) fn add(&mut self, at: u64, device: usize, what: &dyn fmt::Debug) {
         // Writing here cannot fail.
-        let _ = write!(self, "{at} {device} {what:?}\n");
+        let _ = writeln!(self, "{at} {device} {what:?}");
     }
 }
 

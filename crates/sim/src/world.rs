@@ -76,6 +76,8 @@ pub struct World {
     pub(crate) config: Config,
     pub(crate) rng: SmallRng,
     pub(crate) now: u64,
+    /// When all must be well: some time after the last fault.
+    pub(crate) end: u64,
     pub(crate) queue: Queue<Happening>,
     pub(crate) devices: Vec<Device>,
     by_key: BTreeMap<DeviceKey, usize>,
@@ -98,6 +100,7 @@ impl World {
             config,
             rng: SmallRng::seed_from_u64(config.seed),
             now: 0,
+            end: config.minutes * 60_000 + SETTLE,
             queue: Queue::new(),
             devices: Vec::new(),
             by_key: BTreeMap::new(),
@@ -167,9 +170,8 @@ impl World {
     /// # Errors
     /// [`Broken`] at the first promise that does not hold.
     pub fn run(mut self) -> Result<Report, Broken> {
-        let end = self.config.minutes * 60_000 + SETTLE;
         while let Some((at, happening)) = self.queue.pop() {
-            if at > end {
+            if at > self.end {
                 break;
             }
             self.now = at;
@@ -179,7 +181,7 @@ impl World {
                 return Err(Broken { config: self.config, at: self.now, what });
             }
         }
-        self.now = end;
+        self.now = self.end;
         self.check_end();
         match self.broken.take() {
             Some(what) => Err(Broken { config: self.config, at: self.now, what }),

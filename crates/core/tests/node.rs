@@ -1,0 +1,18 @@
+//! What a node does, through its public face alone.
+
+#[path = "node/arbitrary.rs"]
+mod arbitrary;
+#[path = "node/hello.rs"]
+mod hello;
+#[path = "node/hostile.rs"]
+mod hostile;
+#[path = "node/meeting.rs"]
+mod meeting;
+#[path = "node/pair.rs"]
+mod pair;
+#[path = "node/passing.rs"]
+mod passing;
+#[path = "node/stage.rs"]
+mod stage;
+#[path = "node/time.rs"]
+mod time;
