@@ -247,8 +247,7 @@ pub mod home {
     /// Title of where things were read.
     pub const CHECKED: &str = "Checked on chain";
     /// One endpoint only.
-    pub const ONE_SOURCE: &str =
-        "Only one source was asked, so nothing else confirms what it said.";
+    pub const ONE_SOURCE: &str = "Only one source answered, so nothing else confirms it.";
     /// Not read yet.
     pub const NOT_READ: &str = "Reading the community from the chain…";
 
