@@ -121,6 +121,7 @@ impl World {
             }
             Fault::Clock { device, by } => {
                 self.devices[device].ahead += by;
+                self.devices[device].clock_set = Some(self.now);
                 self.input(device, Input::Tick);
             }
             Fault::Garbage => self.garbage(),

@@ -36,6 +36,8 @@ pub(crate) struct Device {
     pub(crate) life: u32,
     /// How far its clock is ahead, in milliseconds.
     pub(crate) ahead: i64,
+    /// When its clock was last set. What passed since its node was called last is lost to it.
+    pub(crate) clock_set: Option<u64>,
     wake: Option<u64>,
     pub(crate) offline_until: u64,
     pub(crate) sessions: BTreeMap<usize, Session>,
@@ -150,6 +152,7 @@ impl World {
             node: None,
             life: 0,
             ahead: self.rng.random_range(-50_000..=50_000),
+            clock_set: None,
             wake: None,
             offline_until: 0,
             sessions: BTreeMap::new(),
