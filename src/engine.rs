@@ -103,12 +103,14 @@ enum Happening {
     Wallet(u32, WalletEvent),
     /// The attempt to sign in of this number came to its end.
     SignedIn(u32, Result<(DeviceSecret, Box<DeviceCertificate>), Problem>),
+    /// The sign-in could not be kept for the next visit.
+    NotKept(Problem),
     /// The device was forgotten, or could not be.
     SignedOut(Result<(), Problem>),
     /// The chain's answer to a batch.
     Access(u32, Result<Answer<AccessAnswer>, ReadError>),
-    /// The chain's word on the community's version.
-    Version(u64),
+    /// One endpoint's word on the community's version, or that none has a word.
+    Version(Result<u64, ReadError>),
     Media(MediaEvent),
     /// The microphone was opened, in the attempt of this number.
     Microphone(u32, Result<Microphone, MicrophoneError>),
@@ -186,6 +188,7 @@ pub fn start(model: Model) -> Actions {
 impl Engine {
     async fn run(mut self, mut inbox: impl FusedStream<Item = Happening> + Unpin) {
         self.watch_browser();
+        self.go(&page::hash());
         self.start(false);
         loop {
             let wake = self.session.as_ref().map(|session| session.node().wake_at());
@@ -274,9 +277,10 @@ impl Engine {
             Happening::Address(attempt, wallet) => self.address_given(attempt, wallet),
             Happening::Wallet(attempt, event) => self.wallet_said(attempt, event),
             Happening::SignedIn(attempt, result) => self.signed_in(attempt, result),
+            Happening::NotKept(problem) => self.notices.raise("sign-in", problem),
             Happening::SignedOut(result) => self.signed_out(result),
             Happening::Access(request, answer) => self.access_answered(request, answer),
-            Happening::Version(version) => self.feed(Input::Version(version)),
+            Happening::Version(answer) => self.version_heard(answer),
             Happening::Media(event) => self.feed(Input::Media(event)),
             Happening::Microphone(attempt, result) => self.microphone_opened(attempt, result),
             Happening::Unplugged => self.microphone_unplugged(),
@@ -325,8 +329,9 @@ impl Engine {
     }
 
     fn go(&mut self, fragment: &str) {
-        let Some(ready) = &self.ready else { return };
-        let route = Route::parse(fragment, ready.config.community.id);
+        // Before it is known which community this is, its places are not either.
+        let community = self.ready.as_ref().map_or(0, |ready| ready.config.community.id);
+        let route = Route::parse(fragment, community);
         if self.model.route.get_untracked() == route {
             return;
         }
@@ -370,6 +375,7 @@ impl Engine {
     }
 
     fn stolen(&mut self) {
+        self.cancel_connect();
         self.end_session();
         self.ready = None;
         self.model.stage.set(Stage::OtherTab);

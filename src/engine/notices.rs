@@ -37,6 +37,11 @@ impl Notices {
         });
     }
 
+    /// Whether something is said about this topic.
+    pub(super) fn open(&self, topic: &'static str) -> bool {
+        self.topics.iter().any(|(known, _)| *known == topic)
+    }
+
     pub(super) fn solved(&mut self, topic: &'static str) {
         let ids: Vec<_> = self.topics.extract_if(.., |(known, _)| *known == topic).collect();
         for (_, id) in ids {

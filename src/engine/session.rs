@@ -11,14 +11,19 @@ use chats_core::certificate::DeviceCertificate;
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
 use chats_core::node::{Event, Input, Member, Node, Output};
 use chats_core::presence::Session as Stay;
+use chats_core::time::Duration;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
 use chats_web::rtc::{Connections, IceServer};
 use chats_web::{clock, page, random};
+use futures::{StreamExt, future};
 use leptos::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The most commands that wait for a busy network; beyond that it is started anew.
 const MAX_WAITING: usize = 4096;
+
+/// How long the others are given to hear that we left, once the sign-in ends.
+const GOOD_BYE: Duration = Duration::from_millis(300);
 
 /// Everything that lives as long as the sign-in.
 pub(super) struct Session {
@@ -128,7 +133,9 @@ impl Engine {
         voice::forget_meeting();
         self.voice.close();
         self.voice.people().clear();
-        self.session = None;
+        if let Some(network) = self.session.take().and_then(|session| session.network) {
+            wasm_bindgen_futures::spawn_local(say_good_bye(network));
+        }
         self.model.account.set(None);
         self.model.members.set(Vec::new());
         self.model.relays.set(Vec::new());
@@ -186,11 +193,21 @@ impl Engine {
         let (Some(chain), Some(ready)) = (self.chain.clone(), &self.ready) else { return };
         let (inbox, id) = (self.inbox.clone(), ready.config.community.id);
         wasm_bindgen_futures::spawn_local(async move {
-            // The next poll asks another endpoint; until then what is known stands.
-            if let Ok(version) = chain.version(id, clock::now()).await {
-                inbox.put(Happening::Version(version));
-            }
+            inbox.put(Happening::Version(chain.version(id, clock::now()).await));
         });
+    }
+
+    pub(super) fn version_heard(&mut self, answer: Result<u64, ReadError>) {
+        match answer {
+            Ok(version) => {
+                self.feed(Input::Version(version));
+                if self.notices.open("chain") {
+                    // One endpoint answers again; whether enough do is for all to say.
+                    self.read_community();
+                }
+            }
+            Err(error) => self.chain_failed(&error),
+        }
     }
 
     pub(super) fn access_answered(
@@ -439,6 +456,13 @@ impl Engine {
             }
         });
     }
+}
+
+/// Keeps a network that has been told its last until that is under way, then closes it.
+async fn say_good_bye(network: Network) {
+    let ended = network.for_each(|_| future::ready(()));
+    futures::pin_mut!(ended);
+    future::select(ended, Box::pin(clock::sleep(GOOD_BYE))).await;
 }
 
 fn expired() -> Problem {

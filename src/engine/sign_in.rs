@@ -110,12 +110,28 @@ impl Engine {
         self.wallet_events = None;
         self.model.approval.set(None);
         match result {
-            Ok((secret, certificate)) => self.begin_session(secret, certificate),
+            Ok((secret, certificate)) => {
+                self.keep(&certificate);
+                self.begin_session(secret, certificate);
+            }
             Err(problem) => {
                 self.set_stage(Stage::SignedOut);
                 self.notices.raise("sign-in", problem);
             }
         }
+    }
+
+    /// Keeps the certificate for the next visit. Not earlier: what was asked for in an attempt that
+    /// was given up must not sign anybody in.
+    fn keep(&self, certificate: &DeviceCertificate) {
+        let Some(ready) = &self.ready else { return };
+        let (inbox, storage) = (self.inbox.clone(), Rc::clone(&ready.storage));
+        let (registry, bytes) = (certificate.statement.registry, wire::encode(certificate));
+        wasm_bindgen_futures::spawn_local(async move {
+            if let Err(error) = storage.save_certificate(&registry.to_string(), &bytes).await {
+                inbox.put(Happening::NotKept(startup::storage_problem(&error)));
+            }
+        });
     }
 
     pub(super) fn sign_out(&mut self) {
@@ -152,7 +168,7 @@ fn approval(inbox: Inbox) -> Approve {
     })
 }
 
-/// Asks the wallet for its address and one signature, and keeps what comes of it.
+/// Asks the wallet for its address and one signature for this browser's device.
 async fn sign_in(
     wallet: &BrowserWallet,
     registry: Registry,
@@ -192,10 +208,6 @@ async fn sign_in(
             .to_owned(),
         retry: false,
     })?;
-    storage
-        .save_certificate(&registry.to_string(), &wire::encode(&certificate))
-        .await
-        .map_err(kept)?;
     Ok((secret, Box::new(certificate)))
 }
 

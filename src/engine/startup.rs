@@ -3,7 +3,7 @@
 use crate::model::{Problem, Reading};
 use chats_chain::Answer;
 use chats_core::certificate::DeviceCertificate;
-use chats_core::config::Config;
+use chats_core::config::{Config, ConfigError, RELAY};
 use chats_core::id::DeviceSecret;
 use chats_net::Multiaddr;
 use chats_web::clock;
@@ -92,10 +92,14 @@ async fn load_device(
 
 fn relays(config: &Config) -> Result<Vec<Multiaddr>, Problem> {
     let read = |(index, text): (usize, &String)| {
-        let addr: Multiaddr = text
-            .parse()
-            .map_err(|error| broken_config(format!("\"relays[{index}]\" is {text:?}: {error}")))?;
-        Ok(addr)
+        text.parse().map_err(|_| {
+            let error = ConfigError::Key {
+                key: format!("relays[{index}]"),
+                found: format!("{text:?}"),
+                expected: RELAY,
+            };
+            broken_config(error.to_string())
+        })
     };
     let relays = config.relays.iter().enumerate().map(read).collect::<Result<Vec<_>, Problem>>()?;
     let plain = |text: &String| {

@@ -6,6 +6,9 @@ use serde_json::Value;
 /// The most endpoints, relays or ICE servers that are read.
 const MAX_LIST: usize = 16;
 
+/// What each of `relays` is expected to be.
+pub const RELAY: &str = "a multiaddress such as /dns4/HOST/tcp/443/wss/p2p/PEERID";
+
 /// What `config.json` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -77,7 +80,7 @@ impl Config {
             })
         })?;
         let relays = root.get("relays").list("a list of 1 to 16 relays", 1, |relay| {
-            relay.read("a multiaddress such as /dns4/HOST/tcp/443/wss/p2p/PEERID", |value| {
+            relay.read(RELAY, |value| {
                 let addr = value.as_str()?;
                 (addr.starts_with('/') && addr.contains("/p2p/")).then(|| addr.to_owned())
             })
