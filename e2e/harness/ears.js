@@ -6,6 +6,8 @@
   const heard = new Map(); // hertz of a bin -> when it was last the loudest, by any remote track
   const ears = { connections: 0, media: 0, tracks: 0 };
   let context;
+  // Where sound waits for a gesture ours does too.
+  window.addEventListener("click", () => context?.resume());
 
   const NativeConnection = window.RTCPeerConnection;
   if (!NativeConnection) return;

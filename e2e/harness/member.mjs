@@ -92,7 +92,7 @@ export class Member {
   async join(meeting = "main") {
     await this.go(`#/c/1/m/${meeting}`);
     await this.button("Join meeting").click();
-    await this.page.getByRole("region", { name: "Meeting" }).waitFor();
+    await this.page.getByRole("region", { name: "Meeting", exact: true }).waitFor();
   }
 
   /** Connects and joins. */
@@ -100,7 +100,7 @@ export class Member {
     await this.go("#/c/1/m/main");
     await this.connect();
     await this.button("Join meeting").click();
-    await this.page.getByRole("region", { name: "Meeting" }).waitFor();
+    await this.page.getByRole("region", { name: "Meeting", exact: true }).waitFor();
   }
 
   /** Who the page shows in the meeting. */
@@ -163,7 +163,7 @@ export class Member {
 
   async leave() {
     await this.button("Leave meeting").click();
-    await this.page.getByRole("region", { name: "Meeting" }).waitFor({ state: "hidden" });
+    await this.page.getByRole("region", { name: "Meeting", exact: true }).waitFor({ state: "hidden" });
   }
 
   /** Ends the page's process, as a crash or the system would: nothing in it runs any more. */
