@@ -14,6 +14,7 @@ use crate::peers::Peers;
 use crate::presence::{INTERVAL, MAX_AGE, MeetingMessage, Presence, Session, Signal, SignalBody};
 use crate::time::{Duration, Time};
 use crate::wire;
+use budget::Budget;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many may speak in one meeting; each pair has a connection of its own.
@@ -30,6 +31,7 @@ const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// Of how many devices it is remembered which numbers their connections had.
 const MAX_PAST: usize = 256;
 
+mod budget;
 mod upkeep;
 
 /// Our own stay.
@@ -156,6 +158,7 @@ pub(crate) struct Meetings {
     /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
     /// have noticed, so no number is used again during our stay.
     past: BTreeMap<DeviceKey, (Session, u32)>,
+    budget: Budget,
     links: u32,
 }
 
@@ -365,6 +368,10 @@ impl Meetings {
             return false;
         }
         if signal.attempt > other.attempt {
+            // A connection begins with an offer: frames keep their order.
+            if !signal.body.is_offer() || !self.budget.spend(other.wallet(), now) {
+                return false;
+            }
             other.hang_up(out);
             other.attempt = signal.attempt;
             self.links += 1;

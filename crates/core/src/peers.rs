@@ -326,9 +326,11 @@ impl Peers {
             Ok(HelloMessage::Welcome) if connection.greeted => connection.welcomed = true,
             Ok(HelloMessage::Refused(refusal)) => {
                 out.push(Output::Event(Event::RefusedBy { device, refusal }));
-                // It will not come to us, so it is for us to try again.
+                // It will not come to us, so it is for us to try again. One to whom we said nothing
+                // would have us come and say who we are, for a word of refusal.
+                let greeted = connection.greeted;
                 if let Some(peer) = self.peers.get_mut(&device) {
-                    peer.wanted = true;
+                    peer.wanted |= greeted;
                 }
                 self.drop_connection(device, now, out);
             }

@@ -1,7 +1,7 @@
 //! Who is in a meeting, in their own signed words, and how they set up media.
 
 use crate::id::{Community, DeviceKey, DeviceSecret, DeviceSignature, MeetingName};
-use crate::media::{Candidate, Description};
+use crate::media::{Candidate, Description, DescriptionKind};
 use crate::time::{Duration, Time};
 use crate::wire;
 use minicbor::{Decode, Encode};
@@ -115,6 +115,12 @@ pub enum SignalBody {
 }
 
 impl SignalBody {
+    /// Whether it proposes a connection.
+    #[must_use]
+    pub const fn is_offer(&self) -> bool {
+        matches!(self, Self::Description(Description { kind: DescriptionKind::Offer, .. }))
+    }
+
     /// Whether it keeps to the limits on lengths.
     #[must_use]
     pub fn fits(&self) -> bool {
@@ -143,7 +149,6 @@ pub enum MeetingMessage {
 mod tests {
     use super::*;
     use crate::fixtures::{COMMUNITY, NOW};
-    use crate::media::DescriptionKind;
 
     fn presence() -> Presence {
         Presence {

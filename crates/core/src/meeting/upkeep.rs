@@ -1,6 +1,7 @@
 //! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
 //! who are gone.
 
+use super::budget::Budget;
 use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, is_polite};
 use crate::access::{AccessBook, Standing, Verdict};
 use crate::id::DeviceKey;
@@ -75,7 +76,8 @@ impl Meetings {
         };
         for (device, other) in &mut self.others {
             if seated.contains(device) {
-                keep_up(*device, other, &seat, &mut self.links, now, peers, out);
+                let made = (&mut self.budget, &mut self.links);
+                keep_up(*device, other, &seat, made, now, peers, out);
             } else {
                 other.hang_up(out);
                 other.met = None;
@@ -144,7 +146,8 @@ impl Meetings {
             let expires = Time::from_secs(other.certificate.statement.expires);
             let due = peers.is_ready(*device).then(|| {
                 let idle = other.call.is_none() && !other.given_up;
-                let call = other.met.filter(|_| idle).map(|met| met + CALL_PATIENCE);
+                let free = self.budget.free_at(other.wallet());
+                let call = other.met.filter(|_| idle).map(|met| free.max(met + CALL_PATIENCE));
                 [call, other.mend_at(is_polite(peers, *device)), other.ends_at()]
             });
             let always = [lost, silent, ghost, Some(peers.time().when(expires))];
@@ -179,7 +182,7 @@ fn keep_up(
     device: DeviceKey,
     other: &mut Attendee,
     seat: &Seat,
-    links: &mut u32,
+    (budget, links): (&mut Budget, &mut u32),
     now: Time,
     peers: &Peers,
     out: &mut Outbox,
@@ -204,7 +207,7 @@ fn keep_up(
     }
     let later = (seat.joined, peers.own().secret.device()) > (other.presence.joined, device);
     let due = later || other.attempt > 0 || now.since(met) >= CALL_PATIENCE;
-    if due && !other.given_up {
+    if due && !other.given_up && budget.spend(other.wallet(), now) {
         other.attempt = other.attempt.saturating_add(1);
         *links += 1;
         other.call = Some(Call::open(Link(*links), polite, now, out));

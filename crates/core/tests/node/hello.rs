@@ -165,6 +165,18 @@ fn a_refusal_by_another_is_shown_and_tried_again_more_and_more_slowly() {
 }
 
 #[test]
+fn one_who_comes_only_to_refuse_us_is_not_dialled_and_learns_nothing() {
+    let mut stage = Stage::joined();
+    let bob = Other::new(2);
+    stage.input(Input::Arrived(bob.key()));
+    stage.input(Input::Connected(bob.key()));
+    let mut out = stage.hello(&bob, &HelloMessage::Refused(Refusal::Undecided));
+    stage.input(Input::Disconnected(bob.key()));
+    out.extend(stage.wait(Duration::from_secs(300)));
+    assert_eq!((dialled(&out), hellos(&out, bob.key())), (vec![], vec![]));
+}
+
+#[test]
 fn at_most_thirty_two_strangers_are_heard_at_once() {
     let mut stage = Stage::admitted();
     for number in 10..42 {

@@ -3,8 +3,8 @@
 use crate::stage::{Other, Stage, assert_ignored, opened, participant};
 use chats_core::channel::Channel;
 use chats_core::id::Community;
-use chats_core::media::{Candidate, Description, DescriptionKind, MediaCommand};
-use chats_core::node::{Input, Output};
+use chats_core::media::{Candidate, Description, DescriptionKind};
+use chats_core::node::Input;
 use chats_core::presence::{MeetingMessage, Presence, Session, Signal, SignalBody};
 use chats_core::time::Duration;
 use chats_core::wire;
@@ -177,13 +177,40 @@ fn descriptions_and_candidates_beyond_their_limits_are_ignored() {
 }
 
 #[test]
-fn an_answer_nobody_asked_for_reaches_no_connection() {
+fn answers_and_candidates_that_nobody_asked_for_make_no_connection() {
     let (mut stage, bob) = together();
     let (kind, sdp) = (DescriptionKind::Answer, "v=0".to_owned());
-    let body = SignalBody::Description(Description { kind, sdp });
-    let out = stage.signals(&bob, 1, body);
-    let apply = |o: &Output| matches!(o, Output::Media(MediaCommand::Apply { .. }));
-    assert!(!out.iter().any(apply), "{out:?}");
+    let answer = SignalBody::Description(Description { kind, sdp });
+    let candidate = Candidate { line: String::new(), mid: None, line_index: None };
+    for body in [answer, SignalBody::Candidate(candidate)] {
+        assert_ignored(&stage.signals(&bob, 1, body), bob.key());
+    }
+}
+
+#[test]
+fn rising_attempts_make_few_connections() {
+    let (mut stage, bob) = together();
+    let all = (1..=1000).flat_map(|attempt| stage.signals(&bob, attempt, offer()));
+    assert_eq!(opened(&all.collect::<Vec<_>>()).len(), 16);
+    let later = stage.wait(SECOND * 60);
+    assert!(opened(&later).len() <= 12, "{later:?}");
+}
+
+#[test]
+fn ever_new_stays_make_few_connections() {
+    let (mut stage, bob) = together();
+    let mut out = Vec::new();
+    for number in 0..1000_u32 {
+        let mut session = [9; 8];
+        session[..4].copy_from_slice(&number.to_be_bytes());
+        // Whoever was there first is called at once.
+        let joined = chats_core::fixtures::NOW;
+        let presence = bob.presence(1, stage.now);
+        out.extend(stage.says(&bob, Presence { session: Session(session), joined, ..presence }));
+    }
+    assert_eq!(opened(&out).len(), 16);
+    let later = stage.wait(SECOND * 60);
+    assert!(opened(&later).len() <= 12, "{later:?}");
 }
 
 #[test]
