@@ -103,9 +103,7 @@ fn people_in(model: Model, name: MeetingName) -> Signal<Vec<Person>> {
 
 /// How many are in this meeting.
 fn count_in(model: Model, name: MeetingName) -> Memo<usize> {
-    Memo::new(move |_| {
-        model.people.with(|all| all.iter().filter(|it| it.meeting == name).count())
-    })
+    Memo::new(move |_| model.people.with(|all| all.iter().filter(|it| it.meeting == name).count()))
 }
 
 /// The meeting we are in.

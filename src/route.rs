@@ -41,3 +41,26 @@ impl Route {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn every_route_reads_back_as_it_was_written() {
+        let meeting = MeetingName::parse("main").map(Route::Meeting).unwrap();
+        for route in [Route::Home, meeting, Route::Doctor] {
+            assert_eq!(Route::parse(&route.fragment(7), 7), route);
+        }
+        assert_eq!(Route::parse("", 7), Route::Home);
+        assert_eq!(Route::parse("#/c/7", 7), Route::Home);
+    }
+
+    #[wasm_bindgen_test]
+    fn other_communities_and_odd_names_are_nowhere() {
+        for fragment in ["#/c/8/m/main", "#/c/7/m/Main", "#/c/7/m/a/b", "#/what", "#/c/x"] {
+            assert_eq!(Route::parse(fragment, 7), Route::Unknown, "{fragment}");
+        }
+    }
+}

@@ -112,7 +112,8 @@ impl People {
 
     fn publish(&self) {
         let rows = self.rows.borrow();
-        let mut order: Vec<_> = rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
+        let mut order: Vec<_> =
+            rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
         order.sort();
         let people = order.iter().filter_map(|(_, device)| rows.get(device));
         self.model.people.set(people.map(|row| row.person.clone()).collect());

@@ -79,8 +79,9 @@ pub fn Members() -> impl IntoView {
 mod tests {
     use super::*;
     use chats_core::id::DeviceKey;
+    use wasm_bindgen_test::wasm_bindgen_test;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn devices_of_one_wallet_share_a_line() {
         let member = |device: u8, wallet: u8, me| MemberView {
             device: DeviceKey([device; 32]),

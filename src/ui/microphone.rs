@@ -80,8 +80,9 @@ fn percent(level: f32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn levels_beyond_the_scale_stay_on_it() {
         let levels = [-1.0, 0.0, 0.304, 1.0, 7.0, f32::NAN, f32::INFINITY];
         assert_eq!(levels.map(percent), [0, 0, 30, 100, 100, 0, 100]);

@@ -114,8 +114,9 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn every_byte_of_an_address_changes_its_portrait() {
         let plain = drawing(&[7; 20]);
         for i in 0..20 {

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::count::{self, Count};
+use crate::relay::{self, Relay};
 use crate::{process, tools};
 
 const PACKAGES: [&str; 2] = ["chromium", "chromium-driver"];
@@ -47,8 +48,16 @@ pub(super) fn wasm(filter: Option<&str>) -> Result<Count> {
     };
     tools::wasm_target()?;
     tools::wasm_bindgen()?;
-    let mut cargo = tools::cargo()?;
-    cargo.env("CHROMEDRIVER", chromium.driver);
-    cargo.args(["test", "--locked", "--no-fail-fast", "--target", tools::WASM]);
-    count::tests("the tests in Chromium", cargo.args(["--package", "chats-web"]).args(filter))
+    let folder = process::temporary_folder()?;
+    let relay = Relay::start(&relay::build()?, &folder)?;
+    let mut total = Count::default();
+    // The page's own tests need no browser: Node runs them.
+    for package in ["community-chats", "chats-web", "chats-net"] {
+        let mut cargo = tools::cargo()?;
+        cargo.env("CHROMEDRIVER", &chromium.driver).env("CHATS_TEST_RELAY", &relay.address);
+        cargo.args(["test", "--locked", "--no-fail-fast", "--target", tools::WASM]);
+        cargo.args(["--package", package]).args(filter);
+        total.add(package, count::tests("the tests in WebAssembly", &mut cargo)?);
+    }
+    Ok(total)
 }

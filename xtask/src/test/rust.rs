@@ -33,17 +33,17 @@ pub(super) fn lints() -> Result<Count> {
     clippy("native", &["--all-targets"])?;
     let packages: Vec<&str> = PAGE.iter().flat_map(|package| ["--package", package]).collect();
     clippy("browser", &[&["--target", tools::WASM], packages.as_slice()].concat())?;
-    clippy("browser tests", &["--target", tools::WASM, "--package", "chats-web", "--tests"])?;
+    let tested =
+        ["community-chats", "chats-net", "chats-web"].map(|package| ["--package", package]);
+    let tested = [&["--target", tools::WASM, "--tests"], tested.as_flattened()].concat();
+    clippy("browser tests", &tested)?;
     Ok(total)
 }
 
 pub(super) fn unit(filter: Option<&str>) -> Result<Count> {
     let packages = layering::default_members()?;
     let native = packages.iter().map(String::as_str).filter(|name| *name != SIMULATION);
-    let mut total = cargo_test(native, filter)?;
-    // Apart, so that what the native programs ask of a shared crate is not asked for the page.
-    total.add("page", cargo_test(["community-chats"], filter)?);
-    Ok(total)
+    cargo_test(native, filter)
 }
 
 pub(super) fn simulation(filter: Option<&str>) -> Result<Count> {
