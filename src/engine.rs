@@ -14,6 +14,7 @@ mod voice;
 
 use crate::model::{MeetingStage, Model, Problem, Stage};
 use crate::route::Route;
+use crate::text;
 use chats_chain::{AlloyRpc, Answer, Communities, CommunityRecord, ReadError};
 use chats_core::access::AccessAnswer;
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
@@ -430,7 +431,7 @@ impl Engine {
         match answer {
             Ok(answer) => {
                 self.notices.solved("chain");
-                self.diagnostics.read(&answer);
+                self.diagnostics.read("community", &answer);
                 let reading = startup::reading(&answer);
                 self.model.community.update(|community| {
                     let record = answer.value;
@@ -451,13 +452,16 @@ impl Engine {
         self.diagnostics.chain_error = Some(error.to_string());
         match self.model.stage.get_untracked() {
             Stage::Checking | Stage::Undecided { .. } => {
-                self.set_stage(Stage::Undecided { reason: error.to_string() });
+                self.set_stage(Stage::Undecided { reason: text::sentence(error) });
             }
             _ => self.notices.raise(
                 "chain",
                 Problem {
                     title: "The chain cannot be read right now.".to_owned(),
-                    help: format!("{error} What is running goes on; nobody new is let in."),
+                    help: format!(
+                        "{} What is running goes on; nobody new is let in.",
+                        text::sentence(error)
+                    ),
                     retry: true,
                 },
             ),

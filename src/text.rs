@@ -24,6 +24,18 @@ pub const DIAGNOSTICS: &str = "Diagnostics";
 /// Ends the session of this device.
 pub const SIGN_OUT: &str = "Sign out";
 
+/// An error as a sentence: errors begin small and end without a stop.
+pub fn sentence(error: &impl std::fmt::Display) -> String {
+    let mut text = error.to_string();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
 /// `1 person`, `3 people`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

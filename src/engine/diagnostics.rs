@@ -10,7 +10,7 @@ use chats_web::page;
 use chats_web::storage::{self, Usage};
 use leptos::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is counted and remembered for it.
 #[derive(Default)]
@@ -19,24 +19,24 @@ pub(super) struct Diagnostics {
     pub(super) ignored: u64,
     pub(super) chain_error: Option<String>,
     chain: Option<Value>,
+    problems: BTreeMap<&'static str, Vec<(String, String)>>,
     refused: BTreeMap<Refusal, u64>,
     refused_by: BTreeMap<Refusal, u64>,
 }
 
 impl Diagnostics {
-    /// Notes where the chain was last read.
-    pub(super) fn read<T>(&mut self, answer: &Answer<T>) {
-        let problem = |(endpoint, problem): &(String, _)| match problem {
-            problem @ chats_chain::Problem::Differs => json!([endpoint, problem.to_string()]),
-            problem => json!([endpoint, problem.to_string()]),
+    /// Notes where the chain was last read, to answer which question. What was wrong with an
+    /// endpoint stays noted until the same question is answered again.
+    pub(super) fn read<T>(&mut self, question: &'static str, answer: &Answer<T>) {
+        let problem = |(endpoint, problem): &(String, chats_chain::Problem)| {
+            (endpoint.clone(), problem.to_string())
         };
-        let problems: Vec<_> = answer.problems.iter().map(problem).collect();
+        self.problems.insert(question, answer.problems.iter().map(problem).collect());
         self.chain_error = None;
         self.chain = Some(json!({
             "block": answer.block,
             "sources": answer.sources,
             "agree": answer.agree,
-            "problems": problems,
         }));
     }
 
@@ -96,6 +96,8 @@ impl Engine {
         if let (Some(chain), Some(ready)) = (chain.as_object_mut(), &self.ready) {
             chain.insert("id".to_owned(), json!(ready.config.community.registry.chain));
             chain.insert("error".to_owned(), json!(seen.chain_error));
+            let problems: BTreeSet<_> = seen.problems.values().flatten().collect();
+            chain.insert("problems".to_owned(), json!(problems));
         }
         json!({
             "version": env!("CARGO_PKG_VERSION"),

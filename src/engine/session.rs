@@ -218,7 +218,7 @@ impl Engine {
         let answer = match answer {
             Ok(answer) => {
                 self.notices.solved("chain");
-                self.diagnostics.read(&answer);
+                self.diagnostics.read("seats", &answer);
                 Some(answer.value)
             }
             Err(error) => {
