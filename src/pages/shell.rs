@@ -14,6 +14,7 @@ use super::status::{Connection, Trouble};
 use super::welcome::Welcome;
 use super::{Screen, current_meeting, model};
 use crate::model::Stage;
+use crate::route::Route;
 use crate::text::{self, shell};
 use leptos::{ev, html, prelude::*};
 
@@ -43,11 +44,16 @@ pub fn Shell(
         focus();
     };
     // Who goes elsewhere starts reading there; but nothing moves on the first screen.
-    Effect::new(move |before: Option<()>| {
-        model.route.track();
-        if before.is_some() {
+    let place = Memo::new(move |_| {
+        let started = model.stage.with(|stage| *stage != Stage::Starting);
+        started.then(|| model.route.get())
+    });
+    Effect::new(move |before: Option<Option<Route>>| {
+        let now = place.get();
+        if now.is_some() && before.flatten().is_some_and(|before| now.as_ref() != Some(&before)) {
             focus();
         }
+        now
     });
     let name = move || model.community.with(|community| community.name.clone());
     let title = move || Some(name()).filter(|name| !name.is_empty()).unwrap_or(text::APP.into());
