@@ -120,6 +120,7 @@ export async function startEndpoint(run, change) {
       const result = Array.isArray(asked)
         ? await Promise.all(asked.map((one) => answer(one, answered.find(({ id }) => id === one.id))))
         : await answer(asked, answered);
+      if (response.destroyed) return;
       response.writeHead(200, { ...cors, "content-type": "application/json" }).end(JSON.stringify(result));
     } catch {
       response.writeHead(500, cors).end();
