@@ -11,6 +11,8 @@ function variable(name) {
 export const BROWSER = variable("E2E_BROWSER");
 /** The native program `chats`. */
 export const CHATS = variable("E2E_CHATS_BIN");
+/** The program of `e2e/probe`. */
+export const PROBE = variable("E2E_PROBE");
 /** The built page. */
 export const DIST = variable("E2E_DIST");
 /** A folder for temporary files, removed at the end. */
@@ -21,5 +23,7 @@ export const RELAY = variable("E2E_RELAY");
 export const RPC = variable("E2E_RPC");
 /** The page's address, ending in "/". */
 export const URL = variable("E2E_URL");
-/** The `config.json` that is served there. */
-export const CONFIG = JSON.parse(readFileSync(variable("E2E_CONFIG"), "utf8"));
+/** A file with the `config.json` that is served there. */
+export const CONFIG_FILE = variable("E2E_CONFIG");
+/** What it says. */
+export const CONFIG = JSON.parse(readFileSync(CONFIG_FILE, "utf8"));

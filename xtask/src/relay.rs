@@ -15,10 +15,22 @@ pub(crate) fn build() -> Result<PathBuf> {
     if !program.is_file() {
         eprintln!("building `chats` (2 minutes the first time, then seconds)");
     }
-    let mut cargo = tools::cargo()?;
-    cargo.args(["build", "--quiet", "--profile", "native", "--package", "chats-peer"]);
-    process::run("building `chats`", &mut cargo)?;
+    native("building `chats`", &["chats-peer"])?;
     Ok(program)
+}
+
+/// Builds the program that behaves badly in the browser tests, and gives its path.
+pub(crate) fn build_probe() -> Result<PathBuf> {
+    // Together with `chats`, so that both come of the same builds of what they share.
+    native("building `chats-probe`", &["chats-peer", "chats-probe"])?;
+    Ok(cache::target()?.join("native/chats-probe"))
+}
+
+fn native(what: &str, packages: &[&str]) -> Result<()> {
+    let mut cargo = tools::cargo()?;
+    cargo.args(["build", "--quiet", "--profile", "native"]);
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    process::run(what, &mut cargo)
 }
 
 /// A running relay; it stops when this is dropped.

@@ -10,12 +10,14 @@ use super::browser::{self, Chromium};
 use super::count::{self, Count};
 use crate::page::{self, Profile};
 use crate::stack::Stack;
-use crate::{process, serve, tools};
+use crate::{process, relay, serve, tools};
 
 /// The running system, shared by the tiers that need it.
 pub(crate) struct System {
     dist: PathBuf,
     stack: Stack,
+    /// The program that behaves badly.
+    probe: PathBuf,
     /// The page's address.
     url: String,
 }
@@ -23,6 +25,7 @@ pub(crate) struct System {
 impl System {
     fn start() -> Result<Self> {
         let dist = page::build(Profile::Release)?;
+        let probe = relay::build_probe()?;
         let stack = Stack::start(&dist)?;
         let listener = serve::listen(0)?;
         let url = serve::address(&listener)?;
@@ -35,7 +38,7 @@ impl System {
                 eprintln!("error: {error:#}");
             }
         });
-        Ok(Self { dist, stack, url })
+        Ok(Self { dist, stack, probe, url })
     }
 
     /// Node, told where everything is.
@@ -49,6 +52,7 @@ impl System {
             .env("E2E_CONFIG", &config)
             .env("E2E_DIST", &self.dist)
             .env("E2E_FOLDER", &stack.folder)
+            .env("E2E_PROBE", &self.probe)
             .env("E2E_RELAY", &stack.relay.address)
             .env("E2E_RPC", &stack.chain.rpc)
             .env("E2E_URL", &self.url);

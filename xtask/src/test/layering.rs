@@ -9,7 +9,7 @@ use super::count::Count;
 use crate::{process, tools};
 
 /// Each package of the workspace with the others it may use.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("chats-core", &[]),
     ("chats-webrtc", &[]),
     ("chats-chain", &["chats-core"]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("chats-web", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-peer", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-sim", &["chats-core"]),
+    ("chats-probe", &["chats-core", "chats-net"]),
     ("chats-deploy", &["chats-chain", "chats-core"]),
     ("community-chats", &["chats-chain", "chats-core", "chats-net", "chats-web"]),
     ("xtask", &[]),
