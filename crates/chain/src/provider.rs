@@ -1,14 +1,11 @@
 //! An endpoint reached through alloy, over any of its transports.
 
 use crate::rpc::{At, Head, Rpc, RpcError, shorten};
-use alloy_network::Ethereum;
 use alloy_primitives::{Address, B256, Bytes, U64};
-use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_client::RpcClient;
-use alloy_rpc_types_eth::{BlockId, TransactionInput, TransactionRequest};
 use alloy_transport::{TransportError, TransportErrorKind};
 use chats_core::time::Time;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a transport reports, inside [`TransportErrorKind::custom`], when its time is up. It
 /// becomes [`RpcError::Timeout`].
@@ -16,11 +13,20 @@ use serde::Deserialize;
 #[error("no answer in time")]
 pub struct TimedOut;
 
-/// An [`Rpc`] made of one alloy provider.
+/// An [`Rpc`] made of one alloy client: the three questions need no more of alloy than this, and
+/// a provider would make the page a tenth larger (`docs/adr/0004-client-without-provider.md`).
 #[derive(Debug, Clone)]
 pub struct AlloyRpc {
     name: String,
-    provider: RootProvider<Ethereum>,
+    client: RpcClient,
+}
+
+/// The parameter of `eth_call`. Older endpoints read `data`, newer ones `input`.
+#[derive(Debug, Clone, Serialize)]
+struct Call<'a> {
+    to: Address,
+    data: &'a Bytes,
+    input: &'a Bytes,
 }
 
 /// The part of a block that is read; whatever else a chain puts into its blocks is of no concern.
@@ -36,7 +42,7 @@ impl AlloyRpc {
     /// limits the time and size of its answers, and reports [`TimedOut`].
     #[must_use]
     pub fn new(name: impl Into<String>, client: RpcClient) -> Self {
-        Self { name: name.into(), provider: RootProvider::new(client) }
+        Self { name: name.into(), client }
     }
 
     /// An endpoint at an `http` URL, whose requests end after `timeout`. It is called by the URL's
@@ -66,17 +72,15 @@ impl Rpc for AlloyRpc {
     }
 
     async fn chain_id(&self) -> Result<u64, RpcError> {
-        self.provider.get_chain_id().await.map_err(read_error)
+        let id: U64 = self.client.request_noparams("eth_chainId").await.map_err(read_error)?;
+        Ok(id.to())
     }
 
     async fn block(&self, at: At) -> Result<Head, RpcError> {
-        let at = match at {
-            At::Latest => "latest".to_owned(),
-            At::Number(number) => format!("{number:#x}"),
-        };
+        let at = parameter(at);
         let block: Option<Block> = self
-            .provider
-            .raw_request("eth_getBlockByNumber".into(), (&at, false))
+            .client
+            .request("eth_getBlockByNumber", (&at, false))
             .await
             .map_err(read_error)?;
         let unknown = || RpcError::Malformed(format!("it does not know block {at}"));
@@ -85,14 +89,16 @@ impl Rpc for AlloyRpc {
     }
 
     async fn call(&self, to: Address, data: &Bytes, at: At) -> Result<Bytes, RpcError> {
-        let at = match at {
-            At::Latest => BlockId::latest(),
-            At::Number(number) => BlockId::number(number),
-        };
-        // Older endpoints read `data`, newer ones `input`.
-        let request =
-            TransactionRequest::default().to(to).input(TransactionInput::both(data.clone()));
-        self.provider.call(request).block(at).await.map_err(read_error)
+        let call = Call { to, data, input: data };
+        self.client.request("eth_call", (call, parameter(at))).await.map_err(read_error)
+    }
+}
+
+/// A block as JSON-RPC names it.
+fn parameter(at: At) -> String {
+    match at {
+        At::Latest => "latest".to_owned(),
+        At::Number(number) => format!("{number:#x}"),
     }
 }
 
