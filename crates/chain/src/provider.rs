@@ -78,11 +78,8 @@ impl Rpc for AlloyRpc {
 
     async fn block(&self, at: At) -> Result<Head, RpcError> {
         let at = parameter(at);
-        let block: Option<Block> = self
-            .client
-            .request("eth_getBlockByNumber", (&at, false))
-            .await
-            .map_err(read_error)?;
+        let block: Option<Block> =
+            self.client.request("eth_getBlockByNumber", (&at, false)).await.map_err(read_error)?;
         let unknown = || RpcError::Malformed(format!("it does not know block {at}"));
         let Block { number, timestamp, hash } = block.ok_or_else(unknown)?;
         Ok(Head { number: number.to(), timestamp: Time::from_secs(timestamp.to()), hash })

@@ -27,11 +27,7 @@ const ORDER: [u8; 32] = [
 pub(crate) async fn run(config: &Config, wallets: &Wallets, wallet: Wallet) -> Result<()> {
     let relay = config.relays.first().context("the configuration names no relay")?;
     let tag = config.community.meet_tag();
-<<<<<<< HEAD
     let mut node = Node::start(identity::device()?, relay, tag).await?;
-=======
-    let mut node = Node::start(identity::device(), relay, tag).await?;
->>>>>>> 1aff01e (wip)
     let honest = wallets.certificate(wallet, &node.secret)?;
     let mut shown = bad(wallets, wallet, &node.secret)?;
     shown.push(("honest", honest.clone()));
@@ -41,11 +37,7 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, wallet: Wallet) -> R
         }
     }
     // The very bytes that just counted, from a device that holds another key.
-<<<<<<< HEAD
     let mut thief = Node::start(identity::device()?, relay, tag).await?;
-=======
-    let mut thief = Node::start(identity::device(), relay, tag).await?;
->>>>>>> 1aff01e (wip)
     let mut relabelled = honest.statement.clone();
     relabelled.device = thief.secret.device();
     let signature = honest.wallet_signature.clone();
@@ -94,11 +86,7 @@ fn bad(
 ) -> Result<Vec<(&'static str, DeviceCertificate)>> {
     // What the wallet really signed, and only the statement is wrong.
     let signed = |change: &dyn Fn(&mut Statement)| -> Result<DeviceCertificate> {
-<<<<<<< HEAD
         let mut statement = wallets.statement(wallet, secret.device())?;
-=======
-        let mut statement = wallets.statement(wallet, secret.device());
->>>>>>> 1aff01e (wip)
         change(&mut statement);
         let signature = wallets.sign(wallet, &statement)?;
         Ok(statement.certify(SignatureKind::Eip191, signature, secret))

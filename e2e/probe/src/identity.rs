@@ -10,10 +10,7 @@ use chats_core::{
     time::Time,
     wire,
 };
-<<<<<<< HEAD
 use rand::{TryRngCore, rngs::OsRng};
-=======
->>>>>>> 1aff01e (wip)
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +20,6 @@ pub(crate) fn now() -> Time {
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-<<<<<<< HEAD
 /// Random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -34,11 +30,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
 /// A new device.
 pub(crate) fn device() -> Result<DeviceSecret> {
     Ok(DeviceSecret::from_seed(&random()?))
-=======
-/// A new device.
-pub(crate) fn device() -> DeviceSecret {
-    DeviceSecret::from_seed(&rand::random())
->>>>>>> 1aff01e (wip)
 }
 
 /// The accounts of the local chain, which sign whatever they are asked to.
@@ -65,15 +56,9 @@ impl Wallets {
     }
 
     /// An honest statement about a device.
-<<<<<<< HEAD
     pub(crate) fn statement(&self, wallet: Wallet, device: DeviceKey) -> Result<Statement> {
         let now = now();
         Ok(Statement {
-=======
-    pub(crate) fn statement(&self, wallet: Wallet, device: DeviceKey) -> Statement {
-        let now = now();
-        Statement {
->>>>>>> 1aff01e (wip)
             version: VERSION,
             wallet,
             device,
@@ -82,13 +67,8 @@ impl Wallets {
             wallet_chain: self.registry.chain,
             issued: now.secs(),
             expires: (now + DEFAULT_LIFE).secs(),
-<<<<<<< HEAD
             nonce: random()?,
         })
-=======
-            nonce: rand::random(),
-        }
->>>>>>> 1aff01e (wip)
     }
 
     /// What `signer` says to a statement, be it true or not.
@@ -105,11 +85,7 @@ impl Wallets {
         wallet: Wallet,
         secret: &DeviceSecret,
     ) -> Result<DeviceCertificate> {
-<<<<<<< HEAD
         let statement = self.statement(wallet, secret.device())?;
-=======
-        let statement = self.statement(wallet, secret.device());
->>>>>>> 1aff01e (wip)
         let signature = self.sign(wallet, &statement)?;
         Ok(statement.certify(SignatureKind::Eip191, signature, secret))
     }

@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 /// How long frames come as fast as the page takes them.
-const FULL_SPEED: Duration = Duration::from_secs(2);
+const FULL_SPEED: Duration = Duration::from_secs(1);
 
 struct Liar<'a> {
     node: Node,
@@ -51,11 +51,7 @@ struct Talk {
 
 impl<'a> Liar<'a> {
     async fn start(config: &'a Config, wallets: &Wallets, wallet: Wallet) -> Result<Self> {
-<<<<<<< HEAD
         let secret = identity::device()?;
-=======
-        let secret = identity::device();
->>>>>>> 1aff01e (wip)
         let certificate = wallets.certificate(wallet, &secret)?;
         let relay = config.relays.first().context("the configuration names no relay")?;
         let node = Node::start(secret, relay, config.community.meet_tag()).await?;
@@ -143,11 +139,7 @@ impl<'a> Liar<'a> {
         }
         let theirs = self.stays.get(&device).map(|signed| signed.presence.session);
         let theirs = theirs.context("a page without a stay")?;
-<<<<<<< HEAD
         let own = Session(identity::random()?);
-=======
-        let own = Session(rand::random());
->>>>>>> 1aff01e (wip)
         let mut talk = Talk { device, hello, meeting, own, theirs, sequence: 0, attempt: 0 };
         self.sit(&mut talk).await?;
         self.cut.retain(|other| *other != device);
@@ -338,13 +330,8 @@ fn attempts(_: &Liar<'_>, talk: &mut Talk) -> Lie {
 }
 
 fn stays(liar: &Liar<'_>, talk: &mut Talk) -> Lie {
-<<<<<<< HEAD
     let frames = (0..1000_u64).flat_map(|number| {
         let own = Session(number.to_be_bytes());
-=======
-    let frames = (0..1000).flat_map(|_| {
-        let own = Session(rand::random());
->>>>>>> 1aff01e (wip)
         let mut presence = lies::presence(liar.config.community, own, 1);
         // Whoever was there first is called; so each stay would have the page call.
         presence.joined.0 -= 3_600_000;

@@ -106,12 +106,7 @@ impl Node {
     /// Connects to the relay and enters the tag; on return those who are there are listed.
     pub(crate) async fn start(secret: DeviceSecret, relay: &str, tag: MeetTag) -> Result<Self> {
         let relay: Multiaddr = relay.parse()?;
-<<<<<<< HEAD
         let (dial, relay_peer) = identity::split_peer(&relay).context("a relay without peer id")?;
-=======
-        let (dial, relay_peer) =
-            identity::split_peer(&relay).context("a relay without peer id")?;
->>>>>>> 1aff01e (wip)
         let mut swarm = swarm(&secret)?;
         let mut control = swarm.behaviour().streams.new_control();
         let mut inbound = SelectAll::new();

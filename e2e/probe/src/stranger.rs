@@ -28,7 +28,6 @@ use tokio::time::Instant;
 
 /// Longer than a member takes to let go of one that it refused, and shorter than it waits for a
 /// hello.
-<<<<<<< HEAD
 const ENDING: Duration = Duration::from_millis(1500);
 
 /// Longer than a device waits before it comes back to one that refused it.
@@ -41,16 +40,6 @@ const TRICKS: [Trick; 9] = [
     Trick::Hello,
     Trick::HelloAndAllElse,
     Trick::Welcome,
-=======
-const ENDING: Duration = Duration::from_secs(4);
-
-/// What the stranger does on one connection.
-const TRICKS: [Trick; 9] = [
-    Trick::Hello,
-    Trick::HelloAndAllElse,
-    Trick::Welcome,
-    Trick::Refused,
->>>>>>> 1aff01e (wip)
     Trick::Protocols,
     Trick::MeetingAlone,
     Trick::OtherCommunity,
@@ -99,15 +88,9 @@ pub(crate) async fn run(
     wallet: Wallet,
     lasting: Duration,
 ) -> Result<()> {
-<<<<<<< HEAD
     let secret = identity::device()?;
     let certificate = wallets.certificate(wallet, &secret)?;
     let statement = wallets.statement(wallets.get(2)?, secret.device())?;
-=======
-    let secret = identity::device();
-    let certificate = wallets.certificate(wallet, &secret)?;
-    let statement = wallets.statement(wallets.get(2)?, secret.device());
->>>>>>> 1aff01e (wip)
     let signature = wallets.sign(wallet, &statement)?;
     let forged = statement.certify(SignatureKind::Eip191, signature, &secret);
     let relay = config.relays.first().context("the configuration names no relay")?;
@@ -115,10 +98,7 @@ pub(crate) async fn run(
     let (stolen, greeted) = (BTreeMap::new(), BTreeSet::new());
     let mut stranger = Stranger { node, config, certificate, forged, stolen, greeted };
     let until = Instant::now() + lasting;
-<<<<<<< HEAD
     let mut pause = RETURN;
-=======
->>>>>>> 1aff01e (wip)
     let mut tricks = TRICKS.iter().copied().cycle();
     while Instant::now() < until {
         let trick = tricks.next().context("no tricks")?;
@@ -129,12 +109,8 @@ pub(crate) async fn run(
                 );
             }
         }
-<<<<<<< HEAD
         // Once: from then on it is busy with us.
         stranger.answer_newcomers(std::mem::take(&mut pause)).await?;
-=======
-        stranger.answer_newcomers(Duration::from_millis(50)).await?;
->>>>>>> 1aff01e (wip)
     }
     let seen = stranger.node.seen.iter().map(|(device, seen)| (device.to_string(), seen.to_json()));
     let stolen = stranger.stolen.keys().map(ToString::to_string).collect::<Vec<_>>();
@@ -269,11 +245,7 @@ impl Stranger<'_> {
     /// Presence, signed as it should be, and an offer.
     async fn meet(&mut self, device: DeviceKey) -> Result<()> {
         let mut stream = self.node.open(device, Channel::Meeting.protocol()).await?;
-<<<<<<< HEAD
         let own = Session(identity::random()?);
-=======
-        let own = Session(rand::random());
->>>>>>> 1aff01e (wip)
         let presence = lies::presence(self.config.community, own, 1).sign(&self.node.secret);
         let offer = lies::offer(own, Session([0; 8]), 1, lies::SDP);
         for bytes in [lies::said(presence), offer] {
