@@ -31,7 +31,7 @@ pub enum Stage {
     },
     /// The contract does not let the wallet in.
     Refused {
-        /// [`Role::None`] or [`Role::Banned`], or the seat's role while the community is paused.
+        /// [`Role::Banned`] or [`Role::None`], which members read too while the community is paused.
         role: Role,
     },
     /// Let in.

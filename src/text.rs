@@ -221,28 +221,26 @@ pub mod gate {
     /// Copies it; the second half of the button's name.
     pub const COPY_OWNERS: &str = "the owner's address";
 
-    /// Title of a refusal.
-    pub fn refused_title(role: Role, wallet: &str, community: &str) -> String {
+    /// Title of a refusal. While a community is paused its members read as strangers do.
+    pub fn refused_title(role: Role, paused: bool, wallet: &str, community: &str) -> String {
         match role {
-            Role::None => format!("{wallet} is not a member of {community}"),
             Role::Banned => format!("{wallet} is banned from {community}"),
-            Role::Member | Role::Moderator | Role::Owner => {
-                format!("{community} is paused for now")
-            }
+            _ if paused => format!("{community} is paused for now"),
+            _ => format!("{wallet} is not a member of {community}"),
         }
     }
 
     /// What would let the wallet in.
-    pub const fn refused_help(role: Role) -> &'static str {
+    pub const fn refused_help(role: Role, paused: bool) -> &'static str {
         match role {
-            Role::None => {
-                "To get in, send your address to the owner or a moderator and ask them to add it. Then check again."
-            }
             Role::Banned => {
                 "A moderator has shut this wallet out. If you think that is a mistake, ask the owner or a moderator to lift the ban. Then check again."
             }
-            Role::Member | Role::Moderator | Role::Owner => {
-                "Your seat is safe. Nobody can come in until the owner opens the community again. Then check again."
+            _ if paused => {
+                "Members keep their seats, but cannot come in until the owner opens the community again. Then check again."
+            }
+            _ => {
+                "To get in, send your address to the owner or a moderator and ask them to add it. Then check again."
             }
         }
     }

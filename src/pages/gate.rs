@@ -107,15 +107,16 @@ pub fn Refused(
     let model = model();
     move || {
         let wallet = model.account.with(|account| account.as_ref().map(|it| it.wallet));
-        let (name, owner) = model.community.with(|it| (it.name.clone(), it.owner));
+        let (name, owner, paused) =
+            model.community.with(|it| (it.name.clone(), it.owner, it.paused));
         let who = wallet.map_or_else(|| gate::THIS_WALLET.to_owned(), |wallet| wallet.short());
         let name = if name.is_empty() { gate::THIS_COMMUNITY.to_owned() } else { name };
-        let title = gate::refused_title(role, &who, &name);
+        let title = gate::refused_title(role, paused, &who, &name);
         let line = |wallet: Option<Wallet>, term, copy| {
             wallet.map(|wallet| view! { <AddressLine term=term wallet=wallet copy=copy /> })
         };
         view! {
-            <Panel icon="shield" title=title help=gate::refused_help(role) alert=true>
+            <Panel icon="shield" title=title help=gate::refused_help(role, paused) alert=true>
                 <dl class="addresses">
                     {line(wallet, gate::YOUR_ADDRESS, gate::COPY_YOURS)}
                     {line(owner, gate::OWNER_ADDRESS, gate::COPY_OWNERS)}
