@@ -145,14 +145,14 @@ pub fn CallStrip() -> impl IntoView {
             let title = text::meeting_title(&name);
             let count = count_in(model, name.clone());
             view! {
-                <div class="call-bar call-strip">
+                <aside class="call-bar call-strip" aria-label=title.clone()>
                     <a class="call-strip-link" href=meeting_link(model, &name)>
                         <span>{title}</span>
                         <span class="quiet">{move || meeting::in_call(count.get())}</span>
                     </a>
                     <MuteButton />
                     <LeaveButton />
-                </div>
+                </aside>
             }
         })
     }
