@@ -143,9 +143,10 @@ pub fn CallStrip() -> impl IntoView {
     move || {
         current.get().map(|name| {
             let title = text::meeting_title(&name);
+            let label = title.clone();
             let count = count_in(model, name.clone());
             view! {
-                <aside class="call-bar call-strip" aria-label=title.clone()>
+                <aside class="call-bar call-strip" aria-label=label>
                     <a class="call-strip-link" href=meeting_link(model, &name)>
                         <span>{title}</span>
                         <span class="quiet">{move || meeting::in_call(count.get())}</span>
