@@ -20,6 +20,17 @@ async function keys(open) {
   return all;
 }
 
+async function read(open, { store, from }) {
+  const database = await open();
+  const reading = database.transaction(store).objectStore(store).get(from);
+  await new Promise((resolve, reject) => {
+    reading.onsuccess = resolve;
+    reading.onerror = () => reject(reading.error);
+  });
+  database.close();
+  return [...reading.result];
+}
+
 async function change(open, changed, { store, from, to }) {
   const database = await open();
   const transaction = database.transaction(store, "readwrite");
@@ -38,6 +49,11 @@ async function change(open, changed, { store, from, to }) {
 /** The keys of each store that holds a sign-in. */
 export function keptKeys(page) {
   return page.evaluate(`(${keys})(${OPEN})`);
+}
+
+/** The bytes of the row under `from`. */
+export function keptBytes(page, store, from) {
+  return page.evaluate(`(${read})(${OPEN}, ${JSON.stringify({ store, from })})`);
 }
 
 /** Puts what `changed`, run in the page, makes of the row under `from` in its place, or under `to`. */

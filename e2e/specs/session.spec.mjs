@@ -1,8 +1,9 @@
 // What lasts from one visit to the next, what is forgotten, and which tab it belongs to.
 import assert from "node:assert/strict";
 import { CONFIG } from "../harness/environment.mjs";
-import { changeKept, keptKeys } from "../harness/kept.mjs";
+import { changeKept, keptBytes, keptKeys } from "../harness/kept.mjs";
 import { test } from "../harness/test.mjs";
+import { until } from "../harness/until.mjs";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -130,6 +131,23 @@ test("closing the tab that was in use lets another go on", async (t) => {
   await second.button("Account").waitFor();
 });
 
+test("a wallet that is in the meeting on another device is told so, and gets in after that one", async (t) => {
+  const first = await t.member({ wallet: 2 });
+  await first.enter();
+  const second = await t.member({ wallet: 2 });
+  await second.connect();
+  await second.go("#/c/1/m/main");
+  // It knows once it has met the other.
+  await second.page.getByRole("list", { name: "Already here" }).waitFor();
+  await second.button("Join meeting").click();
+  await second.alert().filter({ hasText: "You are in this meeting on another device" }).waitFor();
+  await first.leave();
+  await until("it lets us in", async () => {
+    await second.button("Try again").click({ timeout: 1_000 }).catch(() => {});
+    return second.page.getByRole("region", { name: "Meeting", exact: true }).isVisible();
+  });
+});
+
 test("an address that needs a wallet is gone on to after signing in", async (t) => {
   const member = await t.member({ wallet: 2, route: "#/c/1/m/main" });
   await member.connect();
@@ -193,6 +211,15 @@ test("a device that cannot be unsealed is replaced by another without an error",
   await member.go("#/");
   await comesBackSignedOut(member);
   assert.notEqual(await device(member), first);
+});
+
+test("a certificate of another device is signed out without an error", async (t) => {
+  const member = await signedIn(t);
+  const other = await signedIn(t);
+  const stolen = await keptBytes(other.page, "certificates", await registry(other));
+  const replay = `() => new Uint8Array(${JSON.stringify(stolen)})`;
+  await changeKept(member.page, "certificates", replay, { from: await registry(member) });
+  await comesBackSignedOut(member);
 });
 
 test("a certificate for another registry is signed out without an error", async (t) => {
