@@ -452,6 +452,8 @@ impl Engine {
         self.diagnostics.chain_error = Some(error.to_string());
         match self.model.stage.get_untracked() {
             Stage::Checking | Stage::Undecided { .. } => {
+                // The page itself says it now.
+                self.notices.solved("chain");
                 self.set_stage(Stage::Undecided { reason: text::sentence(error) });
             }
             _ => self.notices.raise(
