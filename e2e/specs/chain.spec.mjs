@@ -33,9 +33,9 @@ async function undecidedUntil(member, reason, mend) {
   await member.chooseWallet(EXAMPLE_WALLET);
   const alert = member.alert().filter({ hasText: "Your membership could not be checked" });
   await alert.filter({ hasText: reason }).waitFor();
-  assert.equal(await member.alert().filter({ hasText: "not a member" }).count(), 0);
+  assert.equal(await member.alert().count(), 1);
   mend();
-  await member.button("Try again").last().click();
+  await member.button("Try again").click();
   await member.page.getByRole("list", { name: "Members online" }).waitFor();
   await member.alert().waitFor({ state: "detached" });
 }
