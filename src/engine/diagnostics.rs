@@ -10,7 +10,7 @@ use chats_web::page;
 use chats_web::storage::{self, Usage};
 use leptos::prelude::*;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is counted and remembered for it.
 #[derive(Default)]
@@ -89,14 +89,19 @@ impl Engine {
             json!({ "peer": device.to_string(), "wallet": wallet, "path": path, "rttMs": rtt })
         });
         let counts = |counts: &BTreeMap<Refusal, u64>| -> Value {
-            counts.iter().map(|(refusal, n)| (format!("{refusal:?}"), json!(n))).collect()
+            object(counts.iter().map(|(refusal, n)| (format!("{refusal:?}"), json!(n))))
         };
         let seen = &self.diagnostics;
         let mut chain = seen.chain.clone().unwrap_or_else(|| json!({}));
         if let (Some(chain), Some(ready)) = (chain.as_object_mut(), &self.ready) {
             chain.insert("id".to_owned(), json!(ready.config.community.registry.chain));
             chain.insert("error".to_owned(), json!(seen.chain_error));
-            let problems: BTreeSet<_> = seen.problems.values().flatten().collect();
+            let mut problems = Vec::new();
+            for problem in seen.problems.values().flatten() {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
             chain.insert("problems".to_owned(), json!(problems));
         }
         json!({
@@ -112,7 +117,17 @@ impl Engine {
             "refused": counts(&seen.refused),
             "refusedBy": counts(&seen.refused_by),
             "ignored": seen.ignored,
-            "timings": page::marks().into_iter().collect::<BTreeMap<_, _>>(),
+            "timings": object(page::marks().into_iter().map(|(name, time)| (name, json!(time)))),
         })
     }
+}
+
+/// Entries as a JSON object. Inserted one by one: collecting would sort them first, by code of
+/// its own for this one page.
+fn object(entries: impl Iterator<Item = (String, Value)>) -> Value {
+    let mut object = serde_json::Map::new();
+    entries.for_each(|(key, value)| {
+        object.insert(key, value);
+    });
+    Value::Object(object)
 }

@@ -114,7 +114,7 @@ impl People {
         let rows = self.rows.borrow();
         let mut order: Vec<_> =
             rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
-        order.sort();
+        order.sort_unstable();
         let people = order.iter().filter_map(|(_, device)| rows.get(device));
         self.model.people.set(people.map(|row| row.person.clone()).collect());
     }

@@ -331,7 +331,7 @@ impl Engine {
                 me: false,
             })
             .collect();
-        others.sort_by_key(|member| (member.wallet, member.device));
+        others.sort_unstable_by_key(|member| (member.wallet, member.device));
         self.model.members.set(std::iter::once(me).chain(others).collect());
     }
 

@@ -144,6 +144,9 @@ pub enum QuorumError {
     },
 }
 
+/// What an endpoint said: the block, and the bytes of the call.
+type Said = (Result<Head, RpcError>, Result<Bytes, RpcError>);
+
 fn list(problems: &[(String, Problem)]) -> String {
     let sentences: Vec<_> = problems.iter().map(|(name, what)| format!("{name} {what}")).collect();
     sentences.join("; ")
@@ -219,28 +222,11 @@ impl<R: Rpc> Quorum<R> {
             return Err(QuorumError::NoEndpoint);
         }
         let mut problems = Vec::new();
-        let asked = self.not_benched(now, &mut problems);
-        let heads = join_all(
-            asked
-                .into_iter()
-                .map(|endpoint| async move { (endpoint, endpoint.head(self.chain).await) }),
-        );
-        let heads = self.usable(heads.await, now, &mut problems);
-        let Some(lowest) = heads.iter().map(|(_, head)| *head).min_by_key(|head| head.number)
-        else {
+        let Some((number, answers)) = self.ask(to, data, now, &mut problems).await else {
             return Err(QuorumError::Unreachable { problems });
         };
-        let dev = self.chain == DEV_CHAIN;
-        let number = lowest.number.saturating_sub(if dev { 0 } else { DEPTH });
-        let answers = join_all(heads.into_iter().map(|(endpoint, _)| async move {
-            let block = async {
-                if dev { Ok(lowest) } else { endpoint.rpc.block(At::Number(number)).await }
-            };
-            let call = endpoint.rpc.call(to, data, At::Number(number));
-            (endpoint, join(block, call).await)
-        }));
         let mut outcomes = Vec::new();
-        for (endpoint, (block, call)) in answers.await {
+        for (endpoint, (block, call)) in answers {
             match self.outcome(block, call, number, &decode, now) {
                 Ok(outcome) => outcomes.push((endpoint.name(), outcome)),
                 Err(problem) => problems.push((endpoint.failed(&problem, now), problem)),
@@ -260,6 +246,35 @@ impl<R: Rpc> Quorum<R> {
             Outcome::Reverted(data) => Err(QuorumError::Reverted { data }),
             Outcome::Nothing => Err(QuorumError::NoContract { chain: self.chain, address: to }),
         }
+    }
+
+    /// Asks every usable endpoint at one block: its number, and from each its block and its bytes.
+    /// `None` if no endpoint is usable. The part of [`Self::read`] that every question shares.
+    async fn ask(
+        &self,
+        to: Address,
+        data: &Bytes,
+        now: Time,
+        problems: &mut Vec<(String, Problem)>,
+    ) -> Option<(u64, Vec<(&Endpoint<R>, Said)>)> {
+        let asked = self.not_benched(now, problems);
+        let heads = join_all(
+            asked
+                .into_iter()
+                .map(|endpoint| async move { (endpoint, endpoint.head(self.chain).await) }),
+        );
+        let heads = self.usable(heads.await, now, problems);
+        let lowest = heads.iter().map(|(_, head)| *head).min_by_key(|head| head.number)?;
+        let dev = self.chain == DEV_CHAIN;
+        let number = lowest.number.saturating_sub(if dev { 0 } else { DEPTH });
+        let answers = join_all(heads.into_iter().map(|(endpoint, _)| async move {
+            let block = async {
+                if dev { Ok(lowest) } else { endpoint.rpc.block(At::Number(number)).await }
+            };
+            let call = endpoint.rpc.call(to, data, At::Number(number));
+            (endpoint, join(block, call).await)
+        }));
+        Some((number, answers.await))
     }
 
     /// Asks one endpoint at its newest block, the next one each time; if it fails, the one after

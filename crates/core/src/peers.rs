@@ -159,13 +159,13 @@ impl Peers {
 
     /// Those who are online, for people to see.
     pub(crate) fn members(&self, access: &AccessBook, now: Time) -> BTreeMap<DeviceKey, Member> {
-        self.ready()
-            .filter_map(|device| {
-                let wallet = self.certificate(device)?.statement.wallet;
-                let verdict = access.verdict(wallet, now)?;
-                Some((device, Member { wallet, verdict }))
-            })
-            .collect()
+        let mut members = BTreeMap::new();
+        members.extend(self.ready().filter_map(|device| {
+            let wallet = self.certificate(device)?.statement.wallet;
+            let verdict = access.verdict(wallet, now)?;
+            Some((device, Member { wallet, verdict }))
+        }));
+        members
     }
 
     fn connection(&self, device: DeviceKey) -> Option<&Connection> {

@@ -113,18 +113,14 @@ impl Meetings {
 
     /// Who speaks in our meeting besides us: the first twelve by the time of joining, one device
     /// for each wallet. An error if that leaves us out.
-    pub(super) fn seated(
-        &self,
-        seat: &Seat,
-        peers: &Peers,
-    ) -> Result<BTreeSet<DeviceKey>, JoinRefusal> {
+    pub(super) fn seated(&self, seat: &Seat, peers: &Peers) -> Result<Vec<DeviceKey>, JoinRefusal> {
         let own = peers.own();
         let here = (seat.joined, own.secret.device(), own.certificate.statement.wallet);
         let others = self.others.iter().filter(|(_, o)| o.presence.meeting == seat.meeting);
         let mut all: Vec<_> =
             others.map(|(device, o)| (o.presence.joined, *device, o.wallet())).collect();
         all.push(here);
-        all.sort();
+        all.sort_unstable();
         let mut wallets = BTreeSet::new();
         all.retain(|(_, device, wallet)| wallets.insert(*wallet) || *device == here.1);
         let first = all.iter().find(|(_, _, wallet)| *wallet == here.2);
@@ -132,7 +128,7 @@ impl Meetings {
             return Err(JoinRefusal::OtherDevice);
         }
         all.truncate(MAX_SPEAKERS);
-        let seated: BTreeSet<_> = all.into_iter().map(|(_, device, _)| device).collect();
+        let seated: Vec<_> = all.into_iter().map(|(_, device, _)| device).collect();
         if seated.contains(&here.1) { Ok(seated) } else { Err(JoinRefusal::Full) }
     }
 
@@ -159,21 +155,20 @@ impl Meetings {
     /// Everyone who is in a meeting, for people to see.
     pub(crate) fn participants(&self) -> BTreeMap<DeviceKey, Participant> {
         let ours = self.seat.as_ref().map(|seat| &seat.meeting);
-        self.others
-            .iter()
-            .map(|(device, other)| {
-                let together = ours == Some(&other.presence.meeting);
-                let participant = Participant {
-                    wallet: other.wallet(),
-                    meeting: other.presence.meeting.clone(),
-                    joined: other.presence.joined,
-                    muted: other.presence.muted,
-                    state: if together { other.state() } else { ParticipantState::Elsewhere },
-                    link: other.call.as_ref().map(|call| call.link),
-                };
-                (*device, participant)
-            })
-            .collect()
+        let mut participants = BTreeMap::new();
+        participants.extend(self.others.iter().map(|(device, other)| {
+            let together = ours == Some(&other.presence.meeting);
+            let participant = Participant {
+                wallet: other.wallet(),
+                meeting: other.presence.meeting.clone(),
+                joined: other.presence.joined,
+                muted: other.presence.muted,
+                state: if together { other.state() } else { ParticipantState::Elsewhere },
+                link: other.call.as_ref().map(|call| call.link),
+            };
+            (*device, participant)
+        }));
+        participants
     }
 }
 
