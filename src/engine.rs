@@ -315,13 +315,10 @@ impl Engine {
                 self.feed(Input::Leave);
             }
             Action::SetMuted(muted) => {
-                self.model.muted.set(muted);
-                voice::remember_muted(muted);
-                self.voice.people().mute_own(muted);
+                self.set_muted(muted);
                 if !muted && self.voice.microphone().is_none() {
                     self.voice.open(self.model.microphone_id.get_untracked());
                 }
-                self.feed(Input::SetMuted(muted));
             }
             Action::TurnOnSound => self.voice.audio().resume_all(),
             Action::RetryParticipant(device) => self.feed(Input::Retry(device)),

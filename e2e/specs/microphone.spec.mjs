@@ -102,10 +102,13 @@ test("a microphone unplugged in the meeting says so, and is used again once it i
   });
   await member.alert().filter({ hasText: "The microphone is gone" }).waitFor();
   await other.noLongerHears(member);
+  const address = await member.address(t.chain);
+  await other.sees(address, { muted: "true" });
   await member.hears(other);
   await member.button("Try again").click();
   await member.alert().waitFor({ state: "detached" });
   await other.hears(member);
+  await other.sees(address, { muted: "false" });
 });
 
 test("another microphone can be chosen, and is the one that is used", async (t) => {

@@ -2,7 +2,8 @@
 
 use super::people::People;
 use super::{Engine, Happening, Inbox};
-use crate::model::{MicrophoneChoice, MicrophoneStatus, Model, Problem};
+use crate::model::{MeetingStage, MicrophoneChoice, MicrophoneStatus, Model, Problem};
+use chats_core::node::Input;
 use chats_web::audio::Audio;
 use chats_web::audio::meter::{Heard, Meter};
 use chats_web::audio::microphone::{self, Microphone, MicrophoneError, MicrophoneInfo};
@@ -22,6 +23,8 @@ pub(super) struct Voice {
     /// Counts attempts to open; what an older one reports means nothing.
     attempt: u32,
     open: Option<Open>,
+    /// The microphone failed while it was heard; once it is back, so is the voice.
+    silenced: bool,
     devices: Option<Subscription>,
 }
 
@@ -35,7 +38,16 @@ impl Voice {
     pub(super) fn new(model: Model, inbox: &Inbox) -> Self {
         let people = People::new(model);
         let inbox = inbox.clone();
-        Self { model, inbox, audio: Audio::new(), people, attempt: 0, open: None, devices: None }
+        Self {
+            model,
+            inbox,
+            audio: Audio::new(),
+            people,
+            attempt: 0,
+            open: None,
+            silenced: false,
+            devices: None,
+        }
     }
 
     pub(super) const fn audio(&self) -> &Audio {
@@ -133,6 +145,28 @@ impl Engine {
     ) {
         self.voice.opened(attempt, result);
         self.send_voice();
+        self.mute_without_microphone();
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.voice.silenced = false;
+        self.model.muted.set(muted);
+        remember_muted(muted);
+        self.voice.people().mute_own(muted);
+        self.feed(Input::SetMuted(muted));
+    }
+
+    /// Whoever cannot be heard is shown so to everyone, for as long as that is so.
+    fn mute_without_microphone(&mut self) {
+        let joined = matches!(self.model.meeting.get_untracked(), MeetingStage::In(_));
+        match self.model.microphone.get_untracked() {
+            MicrophoneStatus::Problem(_) if joined && !self.model.muted.get_untracked() => {
+                self.set_muted(true);
+                self.voice.silenced = true;
+            }
+            MicrophoneStatus::Live if self.voice.silenced => self.set_muted(false),
+            _ => {}
+        }
     }
 
     pub(super) fn microphone_unplugged(&mut self) {
@@ -145,6 +179,7 @@ impl Engine {
         let title = "The microphone is gone.".to_owned();
         self.model.level.set(0.0);
         self.model.microphone.set(MicrophoneStatus::Problem(Problem { title, ..problem }));
+        self.mute_without_microphone();
         // The system may have another one.
         self.voice.look_around();
     }

@@ -106,7 +106,7 @@ pub enum QuorumError {
     NoEndpoint,
     /// No endpoint gave a usable answer.
     #[error(
-        "no chain endpoint can be used: {}. Check the connection, this device's clock, and the endpoints in the settings",
+        "no chain endpoint can be used: {}. Check the connection and this device's clock",
         list(problems)
     )]
     Unreachable {
