@@ -76,6 +76,20 @@ export class TestRun {
     return tab;
   }
 
+  /** Two members in the meeting, each shown to the other as connected, and their addresses. */
+  async pair() {
+    const one = await this.member({ wallet: 2 });
+    const two = await this.member({ wallet: 3 });
+    const addresses = [await one.address(this.chain), await two.address(this.chain)];
+    await one.enter();
+    await two.enter();
+    await Promise.all([
+      one.sees(addresses[1], { state: "connected" }),
+      two.sees(addresses[0], { state: "connected" }),
+    ]);
+    return { one, two, addresses };
+  }
+
   async #screenshots() {
     mkdirSync(SCREENSHOTS, { recursive: true });
     for (const [index, { page }] of this.members.entries()) {

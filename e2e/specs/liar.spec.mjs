@@ -7,19 +7,10 @@ import { startProbe } from "../harness/probe.mjs";
 const BURST = 16;
 const PACE = 5_000;
 
-/** Two members who hear each other, and the addresses by which they are shown. */
-async function pair(t) {
-  const one = await t.member({ wallet: 2 });
-  const two = await t.member({ wallet: 3 });
-  await one.enter();
-  await two.enter();
-  await Promise.all([one.hears(two), two.hears(one)]);
-  return [one, two];
-}
-
 test("a member's lies are each counted and change nothing for anybody else", async (t) => {
-  const members = await pair(t);
-  const [one, two] = members;
+  const { one, two } = await t.pair();
+  await Promise.all([one.hears(two), two.hears(one)]);
+  const members = [one, two];
   const probe = startProbe(t, 5, "liar");
   const events = await probe.done;
   const { ignored } = events.at(-1);
@@ -38,7 +29,8 @@ test("a member's lies are each counted and change nothing for anybody else", asy
 });
 
 test("a member who floods the others with messages takes their voices from nobody", async (t) => {
-  const [one, two] = await pair(t);
+  const { one, two } = await t.pair();
+  await Promise.all([one.hears(two), two.hears(one)]);
   const started = performance.now();
   const probe = startProbe(t, 5, "flood");
   let over = false;

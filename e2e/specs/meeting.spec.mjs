@@ -2,22 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "../harness/test.mjs";
 
-/** Two members in the meeting, each shown as connected to the other. */
-async function pair(t) {
-  const one = await t.member({ wallet: 2 });
-  const two = await t.member({ wallet: 3 });
-  const addresses = [await one.address(t.chain), await two.address(t.chain)];
-  await one.enter();
-  await two.enter();
-  await Promise.all([
-    one.sees(addresses[1], { state: "connected" }),
-    two.sees(addresses[0], { state: "connected" }),
-  ]);
-  return { one, two, addresses };
-}
-
 test("two members join and hear each other's tones", async (t) => {
-  const { one, two } = await pair(t);
+  const { one, two } = await t.pair();
   await Promise.all([one.hears(two), two.hears(one)]);
 });
 
@@ -35,7 +21,7 @@ test("no media connection exists before the click on join", async (t) => {
 });
 
 test("muting is heard and seen, and so is its end", async (t) => {
-  const { one, two, addresses } = await pair(t);
+  const { one, two, addresses } = await t.pair();
   await two.hears(one);
   await one.mute();
   await two.sees(addresses[0], { muted: "true" });
@@ -46,20 +32,20 @@ test("muting is heard and seen, and so is its end", async (t) => {
 });
 
 test("who speaks is seen", async (t) => {
-  const { one, two, addresses } = await pair(t);
+  const { one, two, addresses } = await t.pair();
   await one.mute();
   await one.sees(addresses[1], { speaking: "true" });
   await two.sees(addresses[0], { speaking: "false" });
 });
 
 test("leaving is seen within 3 seconds", async (t) => {
-  const { one, two, addresses } = await pair(t);
+  const { one, two, addresses } = await t.pair();
   await one.leave();
   await two.misses(addresses[0], 3_000);
 });
 
 test("a killed tab is seen within 15 seconds", async (t) => {
-  const { one, two, addresses } = await pair(t);
+  const { one, two, addresses } = await t.pair();
   await one.kill();
   await two.misses(addresses[0], 15_000);
 });

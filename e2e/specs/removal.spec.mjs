@@ -6,18 +6,10 @@ import { test } from "../harness/test.mjs";
 /** The chain's version is looked at every 54 to 66 s, and roles some blocks behind it. */
 const NOTICED_WITHIN = 90_000;
 
-async function pair(t) {
-  const one = await t.member({ wallet: 2 });
-  const two = await t.member({ wallet: 3 });
-  await one.enter();
-  await two.enter();
-  await Promise.all([one.hears(two), two.hears(one)]);
-  return { one, two };
-}
-
 test("who loses the seat in a meeting is dropped and told, without anybody's doing", async (t) => {
-  const { one, two } = await pair(t);
-  const address = await two.address(t.chain);
+  const { one, two, addresses } = await t.pair();
+  const address = addresses[1];
+  await Promise.all([one.hears(two), two.hears(one)]);
   await t.chain.setRoles([two.wallet], ROLE.none);
   await Promise.all([
     one.misses(address, NOTICED_WITHIN),
@@ -28,8 +20,9 @@ test("who loses the seat in a meeting is dropped and told, without anybody's doi
 }, { limit: 150_000 });
 
 test("who is banned in a meeting is dropped as soon as somebody comes who knows", async (t) => {
-  const { one, two } = await pair(t);
-  const address = await two.address(t.chain);
+  const { one, two, addresses } = await t.pair();
+  const address = addresses[1];
+  await Promise.all([one.hears(two), two.hears(one)]);
   await t.chain.setRoles([two.wallet], ROLE.banned);
   const three = await t.member({ wallet: 4 });
   await three.connect();
