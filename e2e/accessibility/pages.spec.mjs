@@ -3,7 +3,8 @@ import { ownBrowser } from "../harness/browsers.mjs";
 import { ROLE } from "../harness/chain.mjs";
 import { Endpoint, misdeed } from "../harness/endpoints.mjs";
 import { looksRight } from "../harness/look.mjs";
-import { servePage, startRelay } from "../harness/servers.mjs";
+import { Relay } from "../harness/relays.mjs";
+import { servePage } from "../harness/servers.mjs";
 import { test } from "../harness/test.mjs";
 import { restored } from "../harness/untouched.mjs";
 import { EXAMPLE_WALLET, withExampleWallet } from "../harness/wallet.mjs";
@@ -138,7 +139,7 @@ test("look: open in another tab", async (t) => {
 
 test("look: no relay", async (t) => {
   t.expectConsole(/WebSocket connection to .* failed/);
-  const relay = await startRelay(t);
+  const relay = await Relay.start(t);
   await relay.stop();
   const url = await servePage(t, { config: (config) => void (config.relays = [relay.address]) });
   const member = await signedIn(t, { url });

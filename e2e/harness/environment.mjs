@@ -17,8 +17,6 @@ export const PROBE = variable("E2E_PROBE");
 export const DIST = variable("E2E_DIST");
 /** A folder for temporary files, removed at the end. */
 export const FOLDER = variable("E2E_FOLDER");
-/** The running relay's address. */
-export const RELAY = variable("E2E_RELAY");
 /** The chain's address for JSON-RPC. */
 export const RPC = variable("E2E_RPC");
 /** The page's address, ending in "/". */

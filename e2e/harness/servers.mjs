@@ -1,13 +1,12 @@
 // More of what a test may need beside the system that runs already: pages with another
-// configuration or path, relays, and endpoints of the chain that misbehave.
-import { spawn, spawnSync } from "node:child_process";
+// configuration or path, and endpoints of the chain that misbehave.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { extname, join, normalize } from "node:path";
-import { createInterface } from "node:readline";
-import { CHATS, CONFIG, DIST, FOLDER, RPC } from "./environment.mjs";
+import { CONFIG, DIST, FOLDER, RPC } from "./environment.mjs";
 
 const TYPES = {
   ".css": "text/css",
@@ -68,29 +67,6 @@ export async function servePage(run, { path = "/", config = () => {}, https = fa
     }
   }, https ? selfSigned() : undefined);
   return origin + path;
-}
-
-/**
- * Starts another relay, on a free port and with a new key, unless `port` and `key`, a file, say
- * otherwise. `stop` ends it in good order, `kill` as a power cut would.
- */
-export async function startRelay(run, { port = 0, key } = {}) {
-  const listen = `/ip4/127.0.0.1/tcp/${port}/ws`;
-  const child = spawn(CHATS, ["relay", "--listen", listen, ...(key ? ["--key", key] : [])], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const end = (signal) => {
-    child.kill(signal);
-    return ended;
-  };
-  const stop = () => end("SIGTERM");
-  run.later(stop);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, address] = /^listening (\S+)$/.exec(line) ?? [];
-    if (address) return { address, stop, kill: () => end("SIGKILL") };
-  }
-  throw new Error("a relay ended before it listened");
 }
 
 /** A TCP port of the loopback interface that nothing listens at. */

@@ -1,51 +1,38 @@
 // A relay that is away, comes up, dies and comes back.
-import { mkdtempSync } from "node:fs";
-import { join } from "node:path";
-import { FOLDER } from "../harness/environment.mjs";
-import { freePort, servePage, startRelay } from "../harness/servers.mjs";
+import { pageWithRelays } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
 
 /** The browser's own word on a socket that failed. */
 const REFUSED = /WebSocket connection to .* failed/;
-
-/** A relay that can be started, killed, and started again as the same one. */
-async function relay(t) {
-  const [port, key] = [await freePort(), join(mkdtempSync(join(FOLDER, "relay-")), "key")];
-  const start = () => startRelay(t, { port, key });
-  return { start, ...(await start()) };
-}
-
-const throughRelay = (t, address) => servePage(t, { config: (config) => void (config.relays = [address]) });
 
 const status = (member, text) =>
   member.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
 
 test("a relay that is away is said to be, and is used once it comes up", async (t) => {
   t.expectConsole(REFUSED);
-  const { address, stop, start } = await relay(t);
-  await stop();
-  const member = await t.member({ wallet: 2, url: await throughRelay(t, address) });
+  const { relays: [relay], url } = await pageWithRelays(t, { count: 1 });
+  await relay.stop();
+  const member = await t.member({ wallet: 2, url });
   await member.connect();
   await status(member, "No relay reachable, trying again");
   await member.page.getByText("Nobody new can find you until a relay answers").waitFor();
-  await start();
+  await relay.start();
   await status(member, "Connected through 1 relay");
 });
 
 test("a relay that dies in a meeting leaves the sound, and is found again", async (t) => {
   t.expectConsole(REFUSED);
-  const { address, kill, start } = await relay(t);
-  const url = await throughRelay(t, address);
+  const { relays: [relay], url } = await pageWithRelays(t, { count: 1 });
   const one = await t.member({ wallet: 2, url });
   const two = await t.member({ wallet: 3, url });
   const addresses = [await one.address(t.chain), await two.address(t.chain)];
   await one.enter();
   await two.enter();
   await Promise.all([one.hears(two), two.hears(one)]);
-  await kill();
+  await relay.kill();
   await Promise.all([status(one, "No relay reachable"), status(two, "No relay reachable")]);
   await Promise.all([one.hears(two), two.hears(one)]);
-  await start();
+  await relay.start();
   await Promise.all([status(one, "Connected through 1 relay"), status(two, "Connected through 1 relay")]);
   await Promise.all([
     one.sees(addresses[1], { state: "connected" }),
@@ -59,10 +46,7 @@ test("a relay that dies in a meeting leaves the sound, and is found again", asyn
 
 test("one relay of two is enough", async (t) => {
   t.expectConsole(REFUSED);
-  const [first, second] = [await relay(t), await relay(t)];
-  const url = await servePage(t, {
-    config: (config) => void (config.relays = [first.address, second.address]),
-  });
+  const { relays: [first], url } = await pageWithRelays(t);
   const one = await t.member({ wallet: 2, url });
   await one.connect();
   await status(one, "Connected through 2 relays");

@@ -18,7 +18,10 @@ pub(crate) fn run(port: u16, profile: Profile) -> Result<ExitCode> {
     let config = stack.config.clone();
     let address = serve::address(&listener)?;
     process::stopping_is_success();
-    eprintln!("chain {}, relay {}", stack.chain.rpc, stack.relay.address);
+    eprintln!("chain {}", stack.chain.rpc);
+    for relay in &stack.relays {
+        eprintln!("relay {}", relay.address);
+    }
     eprintln!("logs in {}; Ctrl-C stops everything", stack.folder.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

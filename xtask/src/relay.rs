@@ -1,4 +1,4 @@
-//! The native program `chats`, and one relay made of it.
+//! The native program `chats`, and relays made of it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,12 +41,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay on a free port of the loopback interface.
-    pub(crate) fn start(chats: &Path, folder: &Path) -> Result<Self> {
+    /// Starts a relay on a free port of the loopback interface; `name` tells it from others in
+    /// `folder`, which takes its key and its log.
+    pub(crate) fn start(name: &'static str, chats: &Path, folder: &Path) -> Result<Self> {
         let mut command = Command::new(chats);
         command.args(["relay", "--listen", "/ip4/127.0.0.1/tcp/0/ws", "--key"]);
-        command.arg(folder.join("relay.key"));
-        let mut service = Service::start("relay", &mut command, folder)?;
+        command.arg(folder.join(format!("{name}.key")));
+        let mut service = Service::start(name, &mut command, folder)?;
         let address = service.wait_for(Duration::from_secs(30), listening)?;
         Ok(Self { address, service })
     }

@@ -10,11 +10,14 @@ use crate::chain::{CHAIN_ID, COMMUNITY_NAME, Chain};
 use crate::relay::Relay;
 use crate::{process, relay};
 
-/// A chain with the demo community, a relay, and the configuration that names both.
+/// The names of the relays: when one is lost, another takes over.
+const RELAYS: [&str; 2] = ["relay-1", "relay-2"];
+
+/// A chain with the demo community, relays, and the configuration that names them.
 pub(crate) struct Stack {
     pub(crate) chain: Chain,
-    pub(crate) relay: Relay,
-    /// The program the relay was started from.
+    pub(crate) relays: Vec<Relay>,
+    /// The program the relays were started from.
     pub(crate) chats: PathBuf,
     /// What to serve as the page's `config.json`.
     pub(crate) config: Value,
@@ -28,15 +31,18 @@ impl Stack {
         let chats = relay::build()?;
         let folder = process::temporary_folder()?;
         let chain = Chain::start(&folder)?;
-        let relay = Relay::start(&chats, &folder)?;
-        let config = configuration(published(dist)?, &chain, &relay);
-        Ok(Self { chain, relay, chats, config, folder })
+        let relays = RELAYS
+            .into_iter()
+            .map(|name| Relay::start(name, &chats, &folder))
+            .collect::<Result<Vec<_>>>()?;
+        let config = configuration(published(dist)?, &chain, &relays);
+        Ok(Self { chain, relays, chats, config, folder })
     }
 
     /// An error once one of the parts has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         self.chain.service.check()?;
-        self.relay.service.check()
+        self.relays.iter_mut().try_for_each(|relay| relay.service.check())
     }
 }
 
@@ -51,7 +57,7 @@ fn published(dist: &Path) -> Result<Value> {
 
 /// The published configuration with everything that points to this machine in its place, and
 /// nothing that points elsewhere: a local run needs no other network.
-fn configuration(mut config: Value, chain: &Chain, relay: &Relay) -> Value {
+fn configuration(mut config: Value, chain: &Chain, relays: &[Relay]) -> Value {
     config["version"] = json!(1);
     config["name"] = json!(COMMUNITY_NAME);
     config["community"] = json!("1");
@@ -60,7 +66,7 @@ fn configuration(mut config: Value, chain: &Chain, relay: &Relay) -> Value {
     if let Some(ens) = config.get_mut("ens") {
         ens["rpc"] = json!([]);
     }
-    config["relays"] = json!([relay.address]);
+    config["relays"] = relays.iter().map(|relay| relay.address.as_str()).collect();
     config["ice"] = json!([]);
     config
 }

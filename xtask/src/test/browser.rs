@@ -49,7 +49,7 @@ pub(super) fn wasm(filter: Option<&str>) -> Result<Count> {
     tools::wasm_target()?;
     tools::wasm_bindgen()?;
     let folder = process::temporary_folder()?;
-    let relay = Relay::start(&relay::build()?, &folder)?;
+    let relay = Relay::start("relay", &relay::build()?, &folder)?;
     let mut total = Count::default();
     // The page's own tests need no browser: Node runs them.
     for package in ["community-chats", "chats-web", "chats-net"] {

@@ -1,4 +1,4 @@
-//! Browsers against the whole system: the page as published, a chain, a relay.
+//! Browsers against the whole system: the page as published, a chain, two relays.
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,7 +53,6 @@ impl System {
             .env("E2E_DIST", &self.dist)
             .env("E2E_FOLDER", &stack.folder)
             .env("E2E_PROBE", &self.probe)
-            .env("E2E_RELAY", &stack.relay.address)
             .env("E2E_RPC", &stack.chain.rpc)
             .env("E2E_URL", &self.url);
         Ok(node)

@@ -1,0 +1,65 @@
+// Relays of a test's own, beside the two that run already: they can be killed and come back.
+import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { CHATS, FOLDER } from "./environment.mjs";
+import { freePort, servePage } from "./servers.mjs";
+
+export class Relay {
+  #run;
+  #port;
+  #key;
+  #child;
+  #ended;
+
+  /** Starts a relay with a port and a key of its own. */
+  static async start(run) {
+    const relay = new Relay();
+    relay.#run = run;
+    relay.#port = await freePort();
+    relay.#key = join(mkdtempSync(join(FOLDER, "relay-")), "key");
+    run.later(() => relay.stop());
+    await relay.start();
+    return relay;
+  }
+
+  /** Starts it again, on the same port and with the same key. */
+  async start() {
+    const listen = `/ip4/127.0.0.1/tcp/${this.#port}/ws`;
+    this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    for await (const line of createInterface({ input: this.#child.stdout })) {
+      const [, address] = /^listening (\S+)$/.exec(line) ?? [];
+      if (!address) continue;
+      /** Where it listens, with its peer id. */
+      this.address = address;
+      return;
+    }
+    throw new Error("a relay ended before it listened");
+  }
+
+  /** Ends it in good order. */
+  stop() {
+    return this.#end("SIGTERM");
+  }
+
+  /** Ends it as a power cut would. */
+  kill() {
+    return this.#end("SIGKILL");
+  }
+
+  #end(signal) {
+    this.#child.kill(signal);
+    return this.#ended;
+  }
+}
+
+/** Relays, two unless told otherwise, and the address of a page that knows them and no others. */
+export async function pageWithRelays(run, { count = 2 } = {}) {
+  const relays = await Promise.all(Array.from({ length: count }, () => Relay.start(run)));
+  const config = (settings) => void (settings.relays = relays.map(({ address }) => address));
+  return { relays, url: await servePage(run, { config }) };
+}
