@@ -20,8 +20,14 @@ for (const file of readdirSync(root).sort()) {
 
 let passed = 0;
 let failed = 0;
-for (const { name, body, limit } of registered) {
+let skipped = 0;
+for (const { name, body, limit, skip } of registered) {
   if (!name.includes(filter)) continue;
+  if (skip) {
+    skipped += 1;
+    console.log(`skip ${name}: ${skip}`);
+    continue;
+  }
   const started = performance.now();
   const run = new TestRun(name);
   const errors = await run.execute(body, limit);
@@ -36,5 +42,5 @@ for (const { name, body, limit } of registered) {
   }
 }
 await closeBrowsers();
-console.log(`${passed} passed, ${failed} failed`);
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed === 0 ? 0 : 1);

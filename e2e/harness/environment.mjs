@@ -9,6 +9,10 @@ function variable(name) {
 
 /** Chromium's program. */
 export const BROWSER = variable("E2E_BROWSER");
+/** Firefox's program, and that which gives it speakers; see `NO_FIREFOX`. */
+export const { E2E_FIREFOX: FIREFOX, E2E_PULSEAUDIO: PULSEAUDIO } = process.env;
+/** Why tests with Firefox cannot run, if so. */
+export const NO_FIREFOX = FIREFOX && PULSEAUDIO ? undefined : variable("E2E_NO_FIREFOX");
 /** The native program `chats`. */
 export const CHATS = variable("E2E_CHATS_BIN");
 /** The program of `e2e/probe`. */

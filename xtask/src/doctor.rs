@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         let state = if modules.exists() { "there" } else { "missing: installed when needed" };
         println!("{:<24} {state}", format!("{folder}/node_modules"));
     }
-    for program in ["chromium", "chromedriver"] {
+    for program in ["chromium", "chromedriver", "firefox-esr", "pulseaudio"] {
         let found = tools::find(program);
         let state = found.map_or_else(
             || "missing: only tests need it".to_owned(),

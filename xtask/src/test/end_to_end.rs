@@ -55,6 +55,13 @@ impl System {
             .env("E2E_PROBE", &self.probe)
             .env("E2E_RPC", &stack.chain.rpc)
             .env("E2E_URL", &self.url);
+        match browser::firefox()? {
+            Ok(firefox) => {
+                node.env("E2E_FIREFOX", firefox.browser).env("E2E_PULSEAUDIO", firefox.pulseaudio)
+            }
+            // Tests that need it are skipped, and say so.
+            Err(why) => node.env("E2E_NO_FIREFOX", why),
+        };
         Ok(node)
     }
 }

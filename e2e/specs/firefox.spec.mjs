@@ -1,0 +1,16 @@
+// Two kinds of browser in one meeting.
+import { NO_FIREFOX } from "../harness/environment.mjs";
+import { FirefoxMember } from "../harness/firefox.mjs";
+import { test } from "../harness/test.mjs";
+
+test("Firefox and Chromium hear each other", async (t) => {
+  const chromium = await t.member({ wallet: 2, tone: 0 });
+  const firefox = await FirefoxMember.open(t, { wallet: 3, tone: 1 });
+  const [first, second] = [2, 3].map(async (wallet) => (await t.chain.accounts())[wallet]);
+  await Promise.all([chromium.enter(), firefox.enter()]);
+  await Promise.all([
+    chromium.sees(await second, { state: "connected" }),
+    firefox.sees(await first, "connected"),
+  ]);
+  await Promise.all([chromium.hears(firefox), firefox.hears(chromium)]);
+}, { skip: NO_FIREFOX });
