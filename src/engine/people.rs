@@ -35,7 +35,7 @@ impl People {
 
     /// Takes what is known of somebody now.
     pub(super) fn update(&self, device: DeviceKey, participant: Participant) {
-        let Participant { wallet, meeting, joined, muted, state, link } = participant;
+        let Participant { wallet, meeting, joined, muted, hand: _, state, link } = participant;
         let mut rows = self.rows.borrow_mut();
         let same = |row: &&mut Row| row.person.joined == joined && row.person.meeting == meeting;
         if let Some(row) = rows.get_mut(&device).filter(same) {

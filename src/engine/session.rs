@@ -8,8 +8,8 @@ use crate::route::Route;
 use chats_chain::{Answer, ReadError};
 use chats_core::access::{AccessAnswer, Batch, Role, Verdict};
 use chats_core::certificate::DeviceCertificate;
-use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
-use chats_core::node::{Event, Input, Member, Node, Output};
+use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
+use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
 use chats_core::time::Duration;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
@@ -36,6 +36,7 @@ pub(super) struct Session {
     connections: Connections,
     members: BTreeMap<DeviceKey, Member>,
     own: Option<Verdict>,
+    topic: GossipTopic,
     paths: BTreeMap<DeviceKey, (network::Path, Option<u32>)>,
 }
 
@@ -123,6 +124,7 @@ impl Engine {
             connections,
             members: BTreeMap::new(),
             own: None,
+            topic: community.gossip_topic(),
             paths: BTreeMap::new(),
         });
         self.drain();
@@ -167,6 +169,14 @@ impl Engine {
             Output::Pass(device) => session.command(Command::Pass(device)),
             Output::Send { to, channel, frame } => {
                 session.command(Command::Send { to, channel, frame });
+            }
+            Output::Link(device) => session.command(Command::Link(device)),
+            Output::Publish(frame) => {
+                let topic = session.topic;
+                session.command(Command::Publish { topic, frame });
+            }
+            Output::Judge { id, source, verdict } => {
+                session.command(Command::Judge { id, source, verdict });
             }
             Output::Media(command) => session.connections.execute(command),
             Output::CheckAccess(batch) => self.check_access(batch),
@@ -243,6 +253,7 @@ impl Engine {
             Event::Offline(device) => self.change_members(|all| {
                 all.remove(&device);
             }),
+            Event::Attack { device } => self.attacked(device),
             Event::Refused { device: _, refusal } => self.diagnostics.refused(refusal),
             Event::RefusedBy { device: _, refusal } => self.diagnostics.refused_by(refusal),
             Event::Ignored { device: _ } => self.diagnostics.ignored += 1,
@@ -269,6 +280,23 @@ impl Engine {
             }
             Event::ParticipantGone(device) => self.voice.people().remove(device),
         }
+    }
+
+    /// Somebody in between tampered with the making of a direct link.
+    fn attacked(&mut self, device: DeviceKey) {
+        let member = self.session.as_ref().and_then(|session| session.members.get(&device));
+        let who = member.map_or_else(|| "a member".to_owned(), |member| member.wallet.short());
+        self.notices.raise(
+            "attack",
+            Problem {
+                title: format!("Somebody interfered with your connection to {who}."),
+                help: "A relay, or whoever stands between you, swapped a key. The connection was \
+                       not used. What you say goes on another way, encrypted; another relay may \
+                       be worth a try."
+                    .to_owned(),
+                retry: false,
+            },
+        );
     }
 
     /// The contract spoke about our own wallet.
@@ -369,6 +397,7 @@ impl Engine {
             Ok(network) => {
                 session.network = Some(network);
                 session.command(Command::Meet(ready.config.community.meet_tag()));
+                session.command(Command::Subscribe(session.topic));
             }
             Err(error) => self.notices.raise(
                 "network",
@@ -411,15 +440,36 @@ impl Engine {
         match event {
             Said::Relay { addr, state } => self.relay_said(&addr.to_string(), state),
             Said::Listening(_) => {}
-            Said::Present(devices) => self.feed(Input::Present(devices)),
-            Said::Arrived(device) => self.feed(Input::Arrived(device)),
+            Said::Present(devices) => self.feed(Input::Present { source: 0, devices }),
+            Said::Arrived(device) => self.feed(Input::Arrived { source: 0, device }),
             Said::Left(device) => self.feed(Input::Left(device)),
             Said::Connected { device, path } => {
                 if let Some(session) = self.session.as_mut() {
                     session.paths.insert(device, (path, None));
                 }
                 self.feed(Input::Connected(device));
+                if path == network::Path::Direct {
+                    self.feed(Input::Linked(device));
+                }
             }
+            Said::Path { device, path } => {
+                if let Some((known, _)) =
+                    self.session.as_mut().and_then(|session| session.paths.get_mut(&device))
+                {
+                    *known = path;
+                }
+                self.feed(match path {
+                    network::Path::Direct => Input::Linked(device),
+                    network::Path::Circuit => Input::Unlinked(device),
+                });
+            }
+            Said::LinkFailed { device, attack, reason } => {
+                leptos::logging::warn!("no direct link to {device}: {reason}");
+                let failure = if attack { LinkFailure::Attack } else { LinkFailure::Unreachable };
+                self.feed(Input::LinkFailed { device, failure });
+            }
+            Said::Gossip { source, id, frame } => self.feed(Input::Gossip { source, id, frame }),
+            Said::GossipReaches(device) => self.feed(Input::GossipReaches(device)),
             Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
             Said::Disconnected { device, reason: _ } => {
                 if let Some(session) = self.session.as_mut() {

@@ -200,10 +200,25 @@ impl Community {
     }
 }
 
+impl Community {
+    /// The topic of this community's gossip, 32 bytes. Not the tag that relays are told.
+    #[must_use]
+    pub fn gossip_topic(&self) -> GossipTopic {
+        GossipTopic(blake3::derive_key(
+            "community-chats/1 gossip topic",
+            &crate::wire::encode(self),
+        ))
+    }
+}
+
 /// What a device names to a relay to find others; a relay cannot list the tags it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct MeetTag(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+/// Under what members of a community publish to each other; never told to a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GossipTopic(pub [u8; 32]);
 
 /// The name of a meeting within a community: 1 to 32 of `a-z`, `0-9` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
@@ -270,5 +285,13 @@ mod tests {
         let registry = Registry { chain: 31337, contract: Wallet([1; 20]) };
         let tag = |id| Community { registry, id }.meet_tag();
         assert_ne!(tag(1), tag(2));
+    }
+
+    #[test]
+    fn the_topic_of_a_community_is_not_the_tag_that_relays_know() {
+        let registry = Registry { chain: 31337, contract: Wallet([1; 20]) };
+        let community = Community { registry, id: 1 };
+        assert_ne!(community.gossip_topic().0, community.meet_tag().0);
+        assert_ne!(community.gossip_topic(), Community { registry, id: 2 }.gossip_topic());
     }
 }

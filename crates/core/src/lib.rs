@@ -11,6 +11,7 @@
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
+//! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
 //!   per pair;
 //! * [`node`]: all of it behind `handle` and `poll`.
@@ -25,6 +26,7 @@ pub mod config;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
 pub mod fixtures;
+pub mod gossip;
 pub mod hello;
 pub mod id;
 pub mod media;

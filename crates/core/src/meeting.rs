@@ -42,6 +42,7 @@ struct Seat {
     joined: Time,
     sequence: u64,
     muted: bool,
+    hand: Option<Time>,
     say_at: Time,
 }
 
@@ -181,7 +182,8 @@ impl Meetings {
             return Err(JoinRefusal::Full);
         }
         self.leave(now, peers, out);
-        let seat = Seat { meeting, session, joined: now, sequence: 0, muted, say_at: now };
+        let seat =
+            Seat { meeting, session, joined: now, sequence: 0, muted, hand: None, say_at: now };
         self.seat = Some(seat);
         out.push(Output::Media(MediaCommand::Mute(muted)));
         self.say(false, now, peers, out);
@@ -212,6 +214,17 @@ impl Meetings {
         };
         if std::mem::replace(&mut seat.muted, muted) != muted {
             out.push(Output::Media(MediaCommand::Mute(muted)));
+            self.say(false, now, peers, out);
+        }
+    }
+
+    /// Raises our hand, or lowers it.
+    pub(crate) fn set_hand(&mut self, raised: bool, now: Time, peers: &Peers, out: &mut Outbox) {
+        let Some(seat) = self.seat.as_mut() else {
+            return;
+        };
+        if seat.hand.is_some() != raised {
+            seat.hand = raised.then_some(now);
             self.say(false, now, peers, out);
         }
     }
@@ -256,6 +269,7 @@ impl Meetings {
             joined: seat.joined,
             muted: seat.muted,
             leaving,
+            hand: seat.hand.filter(|_| !leaving),
         };
         Some(wire::encode(&MeetingMessage::Presence(presence.sign(&own.secret))))
     }

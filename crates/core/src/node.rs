@@ -6,6 +6,7 @@
 use crate::access::{AccessAnswer, AccessBook, Batch, Verdict};
 use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
+use crate::gossip::{GossipId, GossipVerdict};
 use crate::hello::Refusal;
 use crate::id::{Community, DeviceKey, DeviceSecret, MeetingName, Wallet};
 use crate::media::{Link, MediaCommand, MediaEvent};
@@ -23,11 +24,21 @@ const VERSION_PACE: Duration = Duration::from_secs(54);
 pub enum Input {
     /// Time passed.
     Tick,
-    /// These devices were at the meeting point when we came.
-    Present(Vec<DeviceKey>),
+    /// These devices were at a meeting point when we came.
+    Present {
+        /// Which relay says so, by a number of its own.
+        source: u32,
+        /// Who.
+        devices: Vec<DeviceKey>,
+    },
     /// This one came later.
-    Arrived(DeviceKey),
-    /// This one went.
+    Arrived {
+        /// Which relay says so, by a number of its own.
+        source: u32,
+        /// Who.
+        device: DeviceKey,
+    },
+    /// No relay lists this one any more.
     Left(DeviceKey),
     /// The first connection to a device stands; the network vouches for its key.
     Connected(DeviceKey),
@@ -35,6 +46,31 @@ pub enum Input {
     Disconnected(DeviceKey),
     /// It could not be reached.
     DialFailed(DeviceKey),
+    /// The direct link to a connected device stands, is proven, and everything runs on it.
+    Linked(DeviceKey),
+    /// The direct link is gone; a circuit carries on. If nothing carries on,
+    /// [`Input::Disconnected`] comes instead.
+    Unlinked(DeviceKey),
+    /// The answer to [`Output::Link`] if no link came of it.
+    LinkFailed {
+        /// To whom.
+        device: DeviceKey,
+        /// Why.
+        failure: LinkFailure,
+    },
+    /// A frame of gossip; answered by exactly one [`Output::Judge`].
+    Gossip {
+        /// Who delivered it; it need not be who published it.
+        source: DeviceKey,
+        /// Its [`gossip::id`](crate::gossip::id).
+        id: GossipId,
+        /// What, at most [`gossip::MAX_FRAME`](crate::gossip::MAX_FRAME) bytes.
+        frame: Vec<u8>,
+    },
+    /// What is published from now on reaches this device, too; said again for each new link.
+    GossipReaches(DeviceKey),
+    /// The machine has another network, or its network came back.
+    NetworkChanged,
     /// It sent a frame.
     Received {
         /// Who.
@@ -68,10 +104,22 @@ pub enum Input {
     Leave,
     /// Mute or unmute.
     SetMuted(bool),
+    /// Raise or lower the hand.
+    SetHand(bool),
     /// Try again to reach a participant that was given up on.
     Retry(DeviceKey),
     /// Ask the chain about our own wallet again, at once.
     Recheck,
+}
+
+/// Why no direct link to a device came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkFailure {
+    /// There is no way to it, or not in time.
+    Unreachable,
+    /// The DTLS fingerprints that the other side signed are not those in use, or DTLS refused the
+    /// certificate that was announced: somebody in between tampered with the signalling.
+    Attack,
 }
 
 /// What is to be done.
@@ -79,6 +127,9 @@ pub enum Input {
 pub enum Output {
     /// Connect to a device.
     Dial(DeviceKey),
+    /// Make a direct link to a device that passed; answered by [`Input::Linked`] or
+    /// [`Input::LinkFailed`].
+    Link(DeviceKey),
     /// Send it what is queued for it, then close all connections to it.
     Disconnect(DeviceKey),
     /// Serve it all channels from now on.
@@ -91,6 +142,17 @@ pub enum Output {
         channel: Channel,
         /// What.
         frame: Vec<u8>,
+    },
+    /// Publish a frame to all members that gossip reaches.
+    Publish(Vec<u8>),
+    /// What becomes of a frame of gossip.
+    Judge {
+        /// Which frame.
+        id: GossipId,
+        /// Who delivered it.
+        source: DeviceKey,
+        /// What becomes of it.
+        verdict: GossipVerdict,
     },
     /// Ask the chain about wallets.
     CheckAccess(Batch),
@@ -126,6 +188,11 @@ pub enum Event {
         device: DeviceKey,
         /// Why, in its words.
         refusal: Refusal,
+    },
+    /// Somebody between us and a device tampered with the making of a direct link.
+    Attack {
+        /// To which device.
+        device: DeviceKey,
     },
     /// A frame of a device that passed was malformed, late, or claimed what it must not.
     Ignored {
@@ -178,6 +245,8 @@ pub struct Participant {
     pub joined: Time,
     /// Whether they muted themselves.
     pub muted: bool,
+    /// Since when their hand is raised, by their clock.
+    pub hand: Option<Time>,
     /// Whether we hear each other.
     pub state: ParticipantState,
     /// The media connection to them, if any.
@@ -274,10 +343,10 @@ impl Node {
         let Self { access, peers, meetings, out, .. } = self;
         match input {
             Input::Tick => {}
-            Input::Present(devices) => peers.present(devices, now),
-            Input::Arrived(device) if admitted => peers.arrived(device, now),
+            Input::Present { devices, .. } => peers.present(devices, now),
+            Input::Arrived { device, .. } if admitted => peers.arrived(device, now),
             // It may dial us in vain before we are let in, so it is for us to reach it.
-            Input::Arrived(device) => peers.present(vec![device], now),
+            Input::Arrived { device, .. } => peers.present(vec![device], now),
             Input::Left(device) => peers.left(device),
             Input::Connected(device) if admitted => {
                 peers.connected(device, now, access.version(), out);
@@ -285,6 +354,18 @@ impl Node {
             Input::Connected(device) => out.push(Output::Disconnect(device)),
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
+            Input::Linked(_)
+            | Input::Unlinked(_)
+            | Input::GossipReaches(_)
+            | Input::NetworkChanged => {}
+            Input::LinkFailed { device, failure } => {
+                if failure == LinkFailure::Attack {
+                    out.event(Event::Attack { device });
+                }
+            }
+            Input::Gossip { source, id, frame: _ } => {
+                out.push(Output::Judge { id, source, verdict: GossipVerdict::Ignore });
+            }
             Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
@@ -307,6 +388,7 @@ impl Node {
                 out.event(Event::Left);
             }
             Input::SetMuted(muted) => meetings.set_muted(muted, now, peers, out),
+            Input::SetHand(raised) => meetings.set_hand(raised, now, peers, out),
             Input::Retry(device) => meetings.retry(device),
             Input::Recheck => access.recheck(peers.own().certificate.statement.wallet),
         }

@@ -48,6 +48,9 @@ pub struct Presence {
     /// Whether the stay ends with this.
     #[n(7)]
     pub leaving: bool,
+    /// Since when its user's hand is raised, by its clock.
+    #[n(8)]
+    pub hand: Option<Time>,
 }
 
 /// A presence and the signature of the device it is about.
@@ -160,6 +163,7 @@ mod tests {
             joined: NOW,
             muted: false,
             leaving: false,
+            hand: None,
         }
     }
 

@@ -147,6 +147,10 @@ impl Driver {
             Command::Disconnect(device) => self.end_device(device, "we ended it"),
             Command::Pass(device) => self.pass(device),
             Command::Send { to, channel, frame } => self.send(to, channel, frame),
+            Command::Link(_)
+            | Command::Subscribe(_)
+            | Command::Publish { .. }
+            | Command::Judge { .. } => {}
             Command::SetRelays(relays) => self.set_relays(relays),
             Command::RetryNow => self.retry_relays(),
         }

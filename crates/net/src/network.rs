@@ -5,7 +5,8 @@
 
 use chats_core::{
     channel::Channel,
-    id::{DeviceKey, MeetTag},
+    gossip::{GossipId, GossipVerdict},
+    id::{DeviceKey, GossipTopic, MeetTag},
 };
 use futures::{Stream, channel::mpsc, stream::FusedStream};
 use libp2p::Multiaddr;
@@ -43,6 +44,27 @@ pub enum Command {
         channel: Channel,
         /// At most [`Channel::max_frame`] bytes.
         frame: Vec<u8>,
+    },
+    /// Make a direct link to a device that passed; answered by [`Event::Path`] or
+    /// [`Event::LinkFailed`].
+    Link(DeviceKey),
+    /// Take part in the gossip of this topic, with devices that passed, over direct links.
+    Subscribe(GossipTopic),
+    /// Publish a frame to all members.
+    Publish {
+        /// To those who take part in this.
+        topic: GossipTopic,
+        /// At most [`chats_core::gossip::MAX_FRAME`] bytes.
+        frame: Vec<u8>,
+    },
+    /// What becomes of a frame of [`Event::Gossip`].
+    Judge {
+        /// Which frame.
+        id: GossipId,
+        /// Who delivered it.
+        source: DeviceKey,
+        /// What becomes of it.
+        verdict: GossipVerdict,
     },
     /// Use exactly these relays, each `<address>/p2p/PEERID`; those already in use stay connected.
     SetRelays(Vec<Multiaddr>),
@@ -92,6 +114,33 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
+    /// Everything to and from a connected device runs on this path from now on.
+    Path {
+        /// Who.
+        device: DeviceKey,
+        /// How.
+        path: Path,
+    },
+    /// No direct link came of [`Command::Link`].
+    LinkFailed {
+        /// To whom.
+        device: DeviceKey,
+        /// Whether somebody tampered with the signalling.
+        attack: bool,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A frame of gossip, to be answered by [`Command::Judge`].
+    Gossip {
+        /// Who delivered it.
+        source: DeviceKey,
+        /// Its id.
+        id: GossipId,
+        /// Its bytes.
+        frame: Vec<u8>,
+    },
+    /// What is published from now on reaches this device, too.
+    GossipReaches(DeviceKey),
     /// A frame, complete and within the channel's bound.
     Received {
         /// From whom.

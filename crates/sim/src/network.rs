@@ -224,10 +224,10 @@ impl World {
                 let page = &mut self.devices[device];
                 if page.life == life {
                     match &input {
-                        Input::Present(keys) => {
+                        Input::Present { devices: keys, .. } => {
                             page.listing.extend(keys.iter().filter_map(|key| known.get(key)));
                         }
-                        Input::Arrived(key) => page.listing.extend(known.get(key)),
+                        Input::Arrived { device: key, .. } => page.listing.extend(known.get(key)),
                         Input::Left(key) => {
                             known.get(key).map(|n| page.listing.remove(n));
                         }
@@ -278,10 +278,10 @@ impl World {
         let others = self.network.entered.clone();
         let keys = others.iter().map(|other| self.devices[*other].key).collect();
         self.network.entered.insert(device);
-        self.told(device, Input::Present(keys));
+        self.told(device, Input::Present { source: 0, devices: keys });
         let key = self.devices[device].key;
         for other in others {
-            self.told(other, Input::Arrived(key));
+            self.told(other, Input::Arrived { source: 0, device: key });
         }
     }
 

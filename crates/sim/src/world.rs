@@ -376,6 +376,7 @@ impl World {
                 let to = self.by_key[&to];
                 self.send(device, to, channel, frame);
             }
+            Output::Link(_) | Output::Publish(_) | Output::Judge { .. } => {}
             Output::CheckAccess(batch) => self.check_access(device, &batch),
             Output::CheckVersion => self.check_version(device),
             Output::Media(command) => self.media_command(device, command),
@@ -411,6 +412,7 @@ impl World {
                 page.participants.remove(&self.by_key[&key]);
             }
             Event::CertificateExpired => self.fail(format!("{device}'s certificate expired")),
+            Event::Attack { device: key } => self.fail(format!("{device} sees an attack on {key}")),
             Event::Refused { .. } | Event::RefusedBy { .. } | Event::Ignored { .. } => {}
         }
     }

@@ -163,6 +163,7 @@ impl Meetings {
                 meeting: other.presence.meeting.clone(),
                 joined: other.presence.joined,
                 muted: other.presence.muted,
+                hand: other.presence.hand,
                 state: if together { other.state() } else { ParticipantState::Elsewhere },
                 link: other.call.as_ref().map(|call| call.link),
             };

@@ -137,8 +137,10 @@ fn act(stage: &mut Stage, eve: &Other, deed: Deed) -> Vec<Output> {
         }
         Deed::Disconnected => stage.input(Input::Disconnected(eve.key())),
         Deed::Listed(0, _) => stage.input(Input::Left(eve.key())),
-        Deed::Listed(1, key) => stage.input(Input::Present(vec![key, eve.key()])),
-        Deed::Listed(2, key) => stage.input(Input::Arrived(key)),
+        Deed::Listed(1, key) => {
+            stage.input(Input::Present { source: 0, devices: vec![key, eve.key()] })
+        }
+        Deed::Listed(2, key) => stage.input(Input::Arrived { source: 0, device: key }),
         Deed::Listed(_, key) => stage.input(Input::DialFailed(key)),
         Deed::Media(link, what) => stage.input(Input::Media(media(link, what))),
         Deed::Wait(millis) => stage.wait(Duration::from_millis(u64::from(millis))),
@@ -221,7 +223,7 @@ proptest! {
         let mut stage = Stage::admitted();
         for chunk in keys.chunks(32) {
             let keys = chunk.iter().copied().map(DeviceKey).collect();
-            let out = stage.input(Input::Present(keys));
+            let out = stage.input(Input::Present { source: 0, devices: keys });
             prop_assert!(crate::stage::dialled(&out).len() <= 4);
         }
         stage.meets(&Other::new(2));

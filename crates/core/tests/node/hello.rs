@@ -21,7 +21,7 @@ fn nobody_is_dialled_before_our_own_wallet_is_let_in() {
     else {
         panic!("it asks about its own wallet first: {out:?}");
     };
-    out = stage.input(Input::Present(vec![bob.key()]));
+    out = stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     out.extend(stage.wait(SECOND * 20));
     assert_eq!(dialled(&out), []);
     stage.answer(&batch);
@@ -35,7 +35,7 @@ fn a_wallet_without_a_seat_dials_nobody_and_lets_nobody_connect() {
     let mut stage = Stage::fresh();
     stage.roles.insert(stage.own.certificate.statement.wallet, Role::None);
     stage.drain();
-    let mut out = stage.input(Input::Present(vec![bob.key()]));
+    let mut out = stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     out.extend(stage.wait(SECOND * 200));
     assert_eq!(dialled(&out), []);
     let out = stage.input(Input::Connected(bob.key()));
@@ -49,7 +49,7 @@ fn a_seat_given_later_is_noticed_and_those_who_wait_are_dialled() {
     let wallet = stage.own.certificate.statement.wallet;
     stage.roles.insert(wallet, Role::None);
     stage.drain();
-    stage.input(Input::Arrived(bob.key()));
+    stage.input(Input::Arrived { source: 0, device: bob.key() });
     stage.wait(SECOND * 30);
     stage.roles.remove(&wallet);
     let out = stage.wait(SECOND * 70);
@@ -60,7 +60,7 @@ fn a_seat_given_later_is_noticed_and_those_who_wait_are_dialled() {
 fn whoever_was_there_before_us_is_dialled_and_greeted() {
     let bob = Other::new(2);
     let mut stage = Stage::admitted();
-    let out = stage.input(Input::Present(vec![bob.key()]));
+    let out = stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     assert_eq!(dialled(&out), [bob.key()]);
     let out = stage.input(Input::Connected(bob.key()));
     assert!(matches!(hellos(&out, bob.key()).as_slice(), [HelloMessage::Hello(_)]));
@@ -69,7 +69,7 @@ fn whoever_was_there_before_us_is_dialled_and_greeted() {
 #[test]
 fn a_stranger_who_arrives_is_not_dialled() {
     let mut stage = Stage::admitted();
-    let mut out = stage.input(Input::Arrived(Other::new(2).key()));
+    let mut out = stage.input(Input::Arrived { source: 0, device: Other::new(2).key() });
     out.extend(stage.wait(SECOND * 300));
     assert_eq!(dialled(&out), []);
 }
@@ -111,7 +111,7 @@ fn a_member_is_online_once_both_passed_and_offline_once_gone() {
 fn a_device_that_passes_by_the_chains_answer_is_told_at_once_where_we_are() {
     let bob = Other::new(2);
     let mut stage = Stage::joined();
-    stage.input(Input::Present(vec![bob.key()]));
+    stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     stage.input(Input::Connected(bob.key()));
     stage.hello(&bob, &HelloMessage::Welcome);
     let hello = bob.hello(stage.now);
@@ -137,7 +137,7 @@ fn whoever_does_not_pass_within_ten_seconds_is_let_go_and_may_try_again() {
 fn a_hello_time_out_is_tried_again_by_whoever_dialled() {
     let bob = Other::new(2);
     let mut stage = Stage::admitted();
-    stage.input(Input::Present(vec![bob.key()]));
+    stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     stage.input(Input::Connected(bob.key()));
     let out = stage.wait(SECOND * 10);
     assert_eq!(refused(&out), [Refusal::Undecided]);
@@ -149,7 +149,7 @@ fn a_hello_time_out_is_tried_again_by_whoever_dialled() {
 fn a_refusal_by_another_is_shown_and_tried_again_more_and_more_slowly() {
     let bob = Other::new(2);
     let mut stage = Stage::admitted();
-    stage.input(Input::Present(vec![bob.key()]));
+    stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     let mut tries = 0;
     let end = stage.now + Duration::from_secs(600);
     while stage.now < end {
@@ -168,7 +168,7 @@ fn a_refusal_by_another_is_shown_and_tried_again_more_and_more_slowly() {
 fn one_who_comes_only_to_refuse_us_is_not_dialled_and_learns_nothing() {
     let mut stage = Stage::joined();
     let bob = Other::new(2);
-    stage.input(Input::Arrived(bob.key()));
+    stage.input(Input::Arrived { source: 0, device: bob.key() });
     stage.input(Input::Connected(bob.key()));
     let mut out = stage.hello(&bob, &HelloMessage::Refused(Refusal::Undecided));
     stage.input(Input::Disconnected(bob.key()));
@@ -192,7 +192,7 @@ fn at_most_thirty_two_strangers_are_heard_at_once() {
 fn at_most_four_are_dialled_at_once() {
     let mut stage = Stage::admitted();
     let all: Vec<_> = (10..30).map(|number| Other::new(number).key()).collect();
-    let first = dialled(&stage.input(Input::Present(all.clone())));
+    let first = dialled(&stage.input(Input::Present { source: 0, devices: all.clone() }));
     assert_eq!(first.len(), 4);
     assert_eq!(dialled(&stage.wait(SECOND)), []);
     let next = dialled(&stage.input(Input::DialFailed(first[0])));
@@ -204,7 +204,7 @@ fn at_most_four_are_dialled_at_once() {
 fn dials_that_are_never_answered_give_their_place_to_others() {
     let mut stage = Stage::admitted();
     let all: Vec<_> = (10..18).map(|number| Other::new(number).key()).collect();
-    let mut tried = dialled(&stage.input(Input::Present(all.clone())));
+    let mut tried = dialled(&stage.input(Input::Present { source: 0, devices: all.clone() }));
     tried.extend(dialled(&stage.wait(SECOND * 31)));
     assert!(all.iter().all(|device| tried.contains(device)), "{tried:?}");
 }
@@ -230,7 +230,7 @@ fn a_table_full_of_listed_strangers_keeps_no_member_out() {
     for number in 0..400_u16 {
         let mut key = [9; 32];
         key[..2].copy_from_slice(&number.to_be_bytes());
-        stage.input(Input::Arrived(chats_core::id::DeviceKey(key)));
+        stage.input(Input::Arrived { source: 0, device: chats_core::id::DeviceKey(key) });
     }
     stage.meets(&Other::new(2));
 }

@@ -46,8 +46,8 @@ impl Pair {
         let mut pair = Self { sides: [side(1), side(2)], now: NOW, lossy: false, links_opened: 0 };
         pair.run();
         let (alice, bob) = (pair.sides[0].key, pair.sides[1].key);
-        pair.sides[0].inbox.push_back(Input::Arrived(bob));
-        pair.sides[1].inbox.push_back(Input::Present(vec![alice]));
+        pair.sides[0].inbox.push_back(Input::Arrived { source: 0, device: bob });
+        pair.sides[1].inbox.push_back(Input::Present { source: 0, devices: vec![alice] });
         pair.run();
         pair.wait(SECOND * 3);
         pair
@@ -149,7 +149,12 @@ impl Pair {
             Output::Event(Event::ParticipantGone(key)) => {
                 self.sides[me].participants.remove(&key);
             }
-            Output::Pass(_) | Output::Send { .. } | Output::Event(_) => {}
+            Output::Pass(_)
+            | Output::Link(_)
+            | Output::Publish(_)
+            | Output::Judge { .. }
+            | Output::Send { .. }
+            | Output::Event(_) => {}
         }
     }
 

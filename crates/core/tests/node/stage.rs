@@ -55,6 +55,7 @@ impl Other {
             joined: now,
             muted: false,
             leaving: false,
+            hand: None,
         }
     }
 }

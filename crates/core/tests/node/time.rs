@@ -35,7 +35,7 @@ fn a_node_that_is_not_let_in_sleeps() {
     let mut stage = Stage::fresh();
     stage.roles.insert(stage.own.certificate.statement.wallet, chats_core::access::Role::None);
     stage.drain();
-    stage.input(Input::Present(vec![Other::new(2).key()]));
+    stage.input(Input::Present { source: 0, devices: vec![Other::new(2).key()] });
     assert!(calls_in_a_minute(&mut stage) <= 8);
 }
 
@@ -80,7 +80,7 @@ fn a_clock_set_back_stops_no_heartbeat_and_ages_no_presence() {
 fn a_clock_set_back_delays_no_dial() {
     let bob = Other::new(2);
     let mut stage = Stage::admitted();
-    stage.input(Input::Present(vec![bob.key()]));
+    stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     stage.input(Input::DialFailed(bob.key()));
     stage.now = Time(stage.now.0 - 3_600_000);
     stage.input(Input::Tick);
@@ -93,7 +93,7 @@ fn a_lost_connection_is_made_again_by_one_side_first() {
     for device in 2..12 {
         let bob = Other::new(device);
         let mut stage = Stage::admitted();
-        stage.input(Input::Arrived(bob.key()));
+        stage.input(Input::Arrived { source: 0, device: bob.key() });
         stage.meets(&bob);
         stage.wait(SECOND * 20);
         stage.input(Input::Disconnected(bob.key()));
@@ -109,7 +109,7 @@ fn a_lost_connection_is_made_again_by_one_side_first() {
 fn a_connection_that_is_lost_again_and_again_is_tried_more_and_more_slowly() {
     let bob = Other::new(2);
     let mut stage = Stage::admitted();
-    stage.input(Input::Present(vec![bob.key()]));
+    stage.input(Input::Present { source: 0, devices: vec![bob.key()] });
     let end = stage.now + SECOND * 300;
     let mut tries = 0;
     while stage.now < end {
