@@ -17,6 +17,8 @@ export const NO_FIREFOX = FIREFOX && PULSEAUDIO ? undefined : variable("E2E_NO_F
 export const CHATS = variable("E2E_CHATS_BIN");
 /** The program of `e2e/probe`. */
 export const PROBE = variable("E2E_PROBE");
+/** A folder with the pages of `e2e/interop`. */
+export const INTEROP = variable("E2E_INTEROP");
 /** The built page. */
 export const DIST = variable("E2E_DIST");
 /** A folder for temporary files, removed at the end. */

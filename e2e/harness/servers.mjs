@@ -40,12 +40,13 @@ function selfSigned() {
 }
 
 /**
- * Serves the built page under `path`, which starts and ends with "/", and gives its address.
+ * Serves the built page, or another `folder`, under `path`, which starts and ends with "/", and
+ * gives its address.
  * `config` changes a copy of the configuration in place, or gives what to serve instead: a string
  * is sent as it is, null is an answer 404. It is asked each time the file is. `https` serves over
  * TLS, with a certificate that nobody vouches for.
  */
-export async function servePage(run, { path = "/", config = () => {}, https = false } = {}) {
+export async function servePage(run, { folder = DIST, path = "/", config = () => {}, https = false } = {}) {
   const settings = () => {
     const copy = structuredClone(CONFIG);
     const instead = config(copy);
@@ -59,7 +60,7 @@ export async function servePage(run, { path = "/", config = () => {}, https = fa
       const document = name === "config.json" ? settings() : undefined;
       if (name.startsWith("..") || document === null) throw new Error("not here");
       const text = typeof document === "string" ? document : JSON.stringify(document);
-      const body = text ?? (await readFile(join(DIST, name)));
+      const body = text ?? (await readFile(join(folder, name)));
       response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream" });
       response.end(body);
     } catch {

@@ -31,7 +31,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         };
         println!("{tool:<24} {state}");
     }
-    for folder in ["contracts", "e2e"] {
+    for folder in ["contracts", "e2e", "e2e/interop"] {
         let modules = tools::repository().join(folder).join("node_modules");
         let state = if modules.exists() { "there" } else { "missing: installed when needed" };
         println!("{:<24} {state}", format!("{folder}/node_modules"));

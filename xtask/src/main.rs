@@ -5,6 +5,7 @@ mod cache;
 mod chain;
 mod dev;
 mod doctor;
+mod interop;
 mod page;
 mod process;
 mod relay;

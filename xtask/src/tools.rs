@@ -199,7 +199,7 @@ pub(crate) fn npm(folder: &str) -> Result<PathBuf> {
     let modules = stored.join("node_modules");
     let complete = stored.join("complete");
     if !complete.is_file() {
-        let _lock = cache::lock(&format!("npm-{folder}"))?;
+        let _lock = cache::lock(&format!("npm-{}", folder.replace('/', "-")))?;
         if !complete.is_file() {
             eprintln!("installing the npm packages of {folder}/ (about 20 seconds, once per user)");
             if stored.exists() {

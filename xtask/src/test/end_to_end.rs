@@ -10,7 +10,7 @@ use super::browser::{self, Chromium};
 use super::count::{self, Count};
 use crate::page::{self, Profile};
 use crate::stack::Stack;
-use crate::{process, relay, serve, tools};
+use crate::{interop, process, relay, serve, tools};
 
 /// The running system, shared by the tiers that need it.
 pub(crate) struct System {
@@ -18,6 +18,8 @@ pub(crate) struct System {
     stack: Stack,
     /// The program that behaves badly.
     probe: PathBuf,
+    /// The pages with nothing but a libp2p node.
+    interop: PathBuf,
     /// The page's address.
     url: String,
 }
@@ -26,6 +28,7 @@ impl System {
     fn start() -> Result<Self> {
         let dist = page::build(Profile::Release)?;
         let probe = relay::build_probe()?;
+        let interop = interop::build()?;
         let stack = Stack::start(&dist)?;
         let listener = serve::listen(0)?;
         let url = serve::address(&listener)?;
@@ -38,7 +41,7 @@ impl System {
                 eprintln!("error: {error:#}");
             }
         });
-        Ok(Self { dist, stack, probe, url })
+        Ok(Self { dist, stack, probe, interop, url })
     }
 
     /// Node, told where everything is.
@@ -52,6 +55,7 @@ impl System {
             .env("E2E_CONFIG", &config)
             .env("E2E_DIST", &self.dist)
             .env("E2E_FOLDER", &stack.folder)
+            .env("E2E_INTEROP", &self.interop)
             .env("E2E_PROBE", &self.probe)
             .env("E2E_RPC", &stack.chain.rpc)
             .env("E2E_URL", &self.url);
