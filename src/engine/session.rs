@@ -440,8 +440,8 @@ impl Engine {
         match event {
             Said::Relay { addr, state } => self.relay_said(&addr.to_string(), state),
             Said::Listening(_) => {}
-            Said::Present(devices) => self.feed(Input::Present { source: 0, devices }),
-            Said::Arrived(device) => self.feed(Input::Arrived { source: 0, device }),
+            Said::Present { source, devices } => self.feed(Input::Present { source, devices }),
+            Said::Arrived { source, device } => self.feed(Input::Arrived { source, device }),
             Said::Left(device) => self.feed(Input::Left(device)),
             Said::Connected { device, path } => {
                 if let Some(session) = self.session.as_mut() {

@@ -1,9 +1,9 @@
 //! What a device speaks on every connection.
 
-use crate::streams;
+use crate::{carry, gossip, linking::Linking, network::StartError, proof, streams};
 use chats_core::channel::Channel;
 use libp2p::{
-    StreamProtocol,
+    PeerId, StreamProtocol,
     connection_limits::{self, ConnectionLimits},
     identify,
     identity::Keypair,
@@ -11,6 +11,9 @@ use libp2p::{
     swarm::NetworkBehaviour,
 };
 use std::time::Duration;
+
+/// What opens and answers the signalling of direct links.
+pub(crate) type Signalling = libp2p::swarm::dummy::Behaviour;
 
 /// The protocol family, as identify says it.
 pub(crate) const PROTOCOL: &str = "/chats/1";
@@ -39,11 +42,21 @@ pub(crate) struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(crate) streams: streams::Behaviour,
+    pub(crate) gossip: gossip::Behaviour,
+    carrier: relay::Behaviour,
+    signalling: Signalling,
 }
 
 impl Behaviour {
-    pub(crate) fn new(key: &Keypair, relay: relay::client::Behaviour) -> Self {
-        Self {
+    pub(crate) fn new(
+        key: &Keypair,
+        relay: relay::client::Behaviour,
+        signalling: Signalling,
+        linking: &Linking,
+    ) -> Result<Self, StartError> {
+        let channels = Channel::ALL.map(|channel| StreamProtocol::new(channel.protocol()));
+        let proof = StreamProtocol::new(proof::PROTOCOL);
+        Ok(Self {
             limits: connection_limits::Behaviour::new(
                 ConnectionLimits::default()
                     .with_max_established(Some(MAX_CONNECTIONS))
@@ -53,11 +66,15 @@ impl Behaviour {
             relay,
             identify: identify(key),
             ping: ping(),
-            streams: streams::Behaviour::new(
-                Channel::ALL.map(|channel| StreamProtocol::new(channel.protocol())),
-            ),
-        }
+            streams: streams::Behaviour::new(channels.into_iter().chain([proof])),
+            gossip: gossip::Behaviour::new(linking.is_link).map_err(StartError::Gossip)?,
+            carrier: carry::carrier(key.public().to_peer_id(), &linking.linked),
+            signalling,
+        })
     }
+
+    /// Answers a peer that signals for a direct link, or does not.
+    pub(crate) fn answer_links(&mut self, _: PeerId, _: bool) {}
 }
 
 /// Identify as devices and relays run it: own addresses stay hidden, nobody needs them.

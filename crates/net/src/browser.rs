@@ -6,6 +6,7 @@ use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE},
     driver::Driver,
     identity,
+    linking::Linking,
     network::{Network, StartError},
 };
 use chats_core::id::DeviceSecret;
@@ -41,11 +42,13 @@ pub fn start(secret: &DeviceSecret, relays: Vec<Multiaddr>) -> Result<Network, S
         .multiplex(yamux::Config::default())
         .timeout(HANDSHAKE)
         .boxed();
+    let linking = Linking::none();
+    let behaviour = Behaviour::new(&key, client, swarm::dummy::Behaviour, &linking)?;
     let config = swarm::Config::with_wasm_executor().with_idle_connection_timeout(IDLE);
-    let swarm = Swarm::new(transport, Behaviour::new(&key, client), peer, config);
+    let swarm = Swarm::new(transport, behaviour, peer, config);
     let (network, commands, events) = Network::new(secret.device());
     let rng = SmallRng::from_os_rng();
-    let mut driver = Driver::new(swarm, secret.device(), commands, events, rng);
+    let mut driver = Driver::new(swarm, secret.clone(), linking, commands, events, rng);
     driver.use_relays(relays);
     wasm_bindgen_futures::spawn_local(driver);
     Ok(network)

@@ -4,18 +4,24 @@
 //! shared or locked. While the application does not take events, no stream is read.
 
 mod devices;
+mod links;
 mod pipes;
 mod relays;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 use crate::{
     behaviour::{Behaviour, BehaviourEvent},
-    identity, meet,
+    gossip, identity,
+    linking::Linking,
+    meet,
     network::{Command, Event},
+    proof,
     streams::{self, Happening},
 };
 use chats_core::{
     channel::Channel,
-    id::{DeviceKey, MeetTag},
+    id::{DeviceKey, DeviceSecret, MeetTag},
 };
 use devices::Devices;
 use futures::{
@@ -27,11 +33,12 @@ use futures::{
 use futures_timer::Delay;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
-    core::transport::TransportError,
+    core::{ConnectedPoint, transport::TransportError},
     multiaddr::Protocol,
     ping, relay,
     swarm::{ConnectionId, DialError, SwarmEvent},
 };
+use links::Proving;
 use pipes::{Incoming, Source, Written};
 use rand::rngs::SmallRng;
 use relays::Relays;
@@ -62,12 +69,15 @@ const MAX_ROUNDS: usize = 32;
 /// See the module. A future that ends when the [`crate::network::Network`] is dropped.
 pub(crate) struct Driver {
     swarm: Swarm<Behaviour>,
-    own: DeviceKey,
+    secret: DeviceSecret,
+    linking: Linking,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     waiting: VecDeque<Event>,
     tags: BTreeSet<MeetTag>,
     relays: Relays,
+    /// Relays that were ever taken into the list.
+    relays_made: u32,
     devices: Devices,
     dialing: BTreeMap<ConnectionId, DeviceKey>,
     /// When each connection last proved to be alive.
@@ -75,6 +85,7 @@ pub(crate) struct Driver {
     lingering: BTreeMap<ConnectionId, Lingering>,
     reading: SelectAll<BoxStream<'static, Incoming>>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
+    proving: FuturesUnordered<Proving>,
     tick: Delay,
     tick_due: Instant,
     rng: SmallRng,
@@ -91,25 +102,29 @@ struct Lingering {
 impl Driver {
     pub(crate) fn new(
         swarm: Swarm<Behaviour>,
-        own: DeviceKey,
+        secret: DeviceSecret,
+        linking: Linking,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
         rng: SmallRng,
     ) -> Self {
         Self {
             swarm,
-            own,
+            secret,
+            linking,
             commands,
             events,
             waiting: VecDeque::new(),
             tags: BTreeSet::new(),
             relays: Relays::default(),
+            relays_made: 0,
             devices: Devices::default(),
             dialing: BTreeMap::new(),
             heard: BTreeMap::new(),
             lingering: BTreeMap::new(),
             reading: SelectAll::new(),
             writing: FuturesUnordered::new(),
+            proving: FuturesUnordered::new(),
             tick: Delay::new(TICK),
             tick_due: Instant::now() + TICK,
             rng,
@@ -125,6 +140,10 @@ impl Driver {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn listen(&mut self, addr: Multiaddr) -> Result<(), String> {
         self.swarm.listen_on(addr).map(|_| ()).map_err(|error| root_cause(&error))
+    }
+
+    fn own(&self) -> DeviceKey {
+        self.secret.device()
     }
 
     fn tell(&mut self, event: Event) {
@@ -146,11 +165,17 @@ impl Driver {
             Command::Dial(device) => self.dial(device),
             Command::Disconnect(device) => self.end_device(device, "we ended it"),
             Command::Pass(device) => self.pass(device),
+            Command::Link(device) => self.link(device),
+            Command::Subscribe(topic) => self.swarm.behaviour_mut().gossip.subscribe(topic),
+            Command::Publish { topic, frame } => {
+                self.swarm.behaviour_mut().gossip.publish(topic, frame);
+            }
+            Command::Judge { id, source, verdict } => {
+                if let Some(source) = identity::peer_id(source) {
+                    self.swarm.behaviour_mut().gossip.judge(source, id, verdict);
+                }
+            }
             Command::Send { to, channel, frame } => self.send(to, channel, frame),
-            Command::Link(_)
-            | Command::Subscribe(_)
-            | Command::Publish { .. }
-            | Command::Judge { .. } => {}
             Command::SetRelays(relays) => self.set_relays(relays),
             Command::RetryNow => self.retry_relays(),
         }
@@ -160,7 +185,13 @@ impl Driver {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.heard.insert(connection_id, Instant::now());
-                if self.relays.is_relay(peer_id) {
+                let addr = match &endpoint {
+                    ConnectedPoint::Dialer { address, .. } => address,
+                    ConnectedPoint::Listener { local_addr, .. } => local_addr,
+                };
+                if (self.linking.is_link)(addr) {
+                    self.link_connected(peer_id, connection_id, &endpoint);
+                } else if self.relays.is_relay(peer_id) {
                     self.relay_connected(peer_id, connection_id, &endpoint);
                 } else {
                     self.device_connected(peer_id, connection_id, &endpoint);
@@ -172,13 +203,14 @@ impl Driver {
                 let reason = cause
                     .map_or_else(|| "the connection ended".to_owned(), |cause| root_cause(&cause));
                 self.relay_closed(connection_id, &reason);
+                self.link_closed(connection_id, &reason);
                 self.device_closed(connection_id, &reason);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 let reason = dial_reason(&error);
                 if let Some(device) = self.dialing.remove(&connection_id) {
                     self.tell(Event::DialFailed { device, reason });
-                } else {
+                } else if !self.link_refused(connection_id, &error) {
                     self.relay_closed(connection_id, &reason);
                 }
             }
@@ -212,12 +244,33 @@ impl Driver {
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
             _ => {}
+        }
+    }
+
+    fn on_gossip(&mut self, event: gossip::Event) {
+        match event {
+            gossip::Event::Reaches(peer) => {
+                if let Some(device) = identity::device(peer) {
+                    self.tell(Event::GossipReaches(device));
+                }
+            }
+            gossip::Event::Frame { source, id, frame } => {
+                if let Some(source) = identity::device(source) {
+                    self.tell(Event::Gossip { source, id, frame });
+                }
+            }
         }
     }
 
     fn on_stream(&mut self, streams::Event { peer, connection, what }: streams::Event) {
         match what {
+            Happening::Inbound(protocol, stream) | Happening::Opened(protocol, stream)
+                if protocol.as_ref() == proof::PROTOCOL =>
+            {
+                self.proof_opened(peer, connection, stream);
+            }
             Happening::Inbound(protocol, stream) => {
                 let channel = Channel::ALL.into_iter().find(|c| c.protocol() == protocol.as_ref());
                 if let (Some(device), Some(channel)) = (identity::device(peer), channel) {
@@ -240,14 +293,17 @@ impl Driver {
 
     fn on_incoming(&mut self, incoming: Incoming) {
         let Incoming { peer, connection, source, frame } = incoming;
-        match (frame, source) {
-            (Err(reason), _) => self.pipe_broke(peer, connection, &reason),
-            (Ok(frame), Source::Meet) => self.meet_said(connection, &frame),
-            (Ok(frame), Source::Channel(channel)) => {
-                if let Some(device) = identity::device(peer) {
-                    self.received(device, connection, channel, frame);
-                }
+        let device = identity::device(peer);
+        match (frame, source, device) {
+            (Ok(Some(frame)), Source::Meet, _) => self.meet_said(connection, &frame),
+            (Ok(Some(frame)), Source::Channel(channel), Some(device)) => {
+                self.received(device, connection, channel, frame);
             }
+            (Ok(Some(_)), Source::Channel(_), None) => {}
+            (Ok(None), Source::Channel(channel), Some(device))
+                if self.channel_ended(device, connection, channel) => {}
+            (Ok(None), ..) => self.pipe_broke(peer, connection, "the other side ended it"),
+            (Err(reason), ..) => self.pipe_broke(peer, connection, &reason),
         }
     }
 
@@ -269,7 +325,7 @@ impl Driver {
     fn pipe_broke(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
         self.relay_closed(connection, reason);
         if let Some(device) = identity::device(peer)
-            && self.devices.has_link(device, connection)
+            && self.devices.has(device, connection)
         {
             self.end_device(device, reason);
         }
@@ -295,6 +351,7 @@ impl Driver {
         }
         self.relays_due(now);
         self.strangers_due(now);
+        self.links_due(now);
     }
 
     /// One round over everything that can happen; whether anything did.
@@ -331,6 +388,10 @@ impl Driver {
         }
         if let Poll::Ready(Some(written)) = self.writing.poll_next_unpin(cx) {
             self.on_written(written);
+            busy = true;
+        }
+        if let Poll::Ready(Some(proof)) = self.proving.poll_next_unpin(cx) {
+            self.on_proof(proof);
             busy = true;
         }
         match self.commands.poll_next_unpin(cx) {

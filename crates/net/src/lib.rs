@@ -16,11 +16,15 @@ pub mod relay;
 
 mod backoff;
 mod behaviour;
+mod carry;
 mod driver;
 pub mod frame;
+mod gossip;
 pub mod identity;
+mod linking;
 pub mod meet;
 pub mod network;
+mod proof;
 mod streams;
 
 pub use libp2p::{Multiaddr, PeerId};

@@ -4,6 +4,7 @@ use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE},
     driver::Driver,
     identity,
+    linking::Linking,
     network::{Network, StartError},
 };
 use chats_core::id::DeviceSecret;
@@ -39,14 +40,14 @@ pub fn start(
     let key = identity::keypair(secret).ok_or_else(refused)?;
     let peer = key.public().to_peer_id();
     let (circuits, client) = relay::client::new(peer);
-    // A transport that makes direct links belongs in front of `circuits`: both take addresses
-    // with `/p2p-circuit`, and the first that does wins.
     let transport = secured(OrTransport::new(circuits, sockets()), &key)?;
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
-    let swarm = Swarm::new(transport, Behaviour::new(&key, client), peer, config);
+    let linking = Linking::none();
+    let behaviour = Behaviour::new(&key, client, swarm::dummy::Behaviour, &linking)?;
+    let swarm = Swarm::new(transport, behaviour, peer, config);
     let (network, commands, events) = Network::new(secret.device());
     let rng = SmallRng::from_os_rng();
-    let mut driver = Driver::new(swarm, secret.device(), commands, events, rng);
+    let mut driver = Driver::new(swarm, secret.clone(), linking, commands, events, rng);
     for addr in listen {
         driver.listen(addr.clone()).map_err(|reason| StartError::Listen { addr, reason })?;
     }

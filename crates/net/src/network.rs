@@ -87,9 +87,19 @@ pub enum Event {
     /// We entered a tag at a relay; these devices were there before us (at most 32 of them, at
     /// random). It is for the newcomer, us, to dial them. Comes again from each relay and after
     /// each reconnection.
-    Present(Vec<DeviceKey>),
+    Present {
+        /// Which relay says so; each has a number of its own.
+        source: u32,
+        /// The devices.
+        devices: Vec<DeviceKey>,
+    },
     /// A device entered a tag of ours after us; it will dial.
-    Arrived(DeviceKey),
+    Arrived {
+        /// Which relay said so first.
+        source: u32,
+        /// The device.
+        device: DeviceKey,
+    },
     /// No relay lists the device any more; its connection, if any, tells the rest.
     Left(DeviceKey),
     /// A device is connected, by whoever dialled. Only hello is open until [`Command::Pass`].
@@ -162,6 +172,8 @@ pub enum Event {
 /// How a relay stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayState {
+    /// Not needed now: enough others serve us. It is used as soon as one of them fails.
+    Standby,
     /// Being dialled, or waiting for its reservation.
     Connecting,
     /// Reserved and meeting: others can reach us through it.
@@ -216,6 +228,9 @@ pub enum StartError {
     /// The device key is unusable.
     #[error("the device key cannot be used for connections: {0}")]
     Key(String),
+    /// Gossip cannot be set up.
+    #[error("gossip cannot be set up: {0}")]
+    Gossip(String),
     /// An address to listen on is unusable.
     #[error("cannot listen on {addr}: {reason}")]
     Listen {

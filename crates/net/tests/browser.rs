@@ -56,7 +56,7 @@ async fn until<T>(
 
 async fn present(network: &mut Network) -> Vec<DeviceKey> {
     until(network, "present", |event| match event {
-        Event::Present(devices) => Some(devices),
+        Event::Present { devices, .. } => Some(devices),
         _ => None,
     })
     .await

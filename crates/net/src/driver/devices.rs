@@ -1,12 +1,14 @@
 //! Devices: several connections to one count as one session.
 //!
 //! A session is what the application sees between `Connected` and `Disconnected`. Its channels
-//! run on one of its connections. If a connection dies on which frames travelled, the session is
-//! over: frames may be lost, and both sides must know. A device that opens a channel a second time
-//! on another connection has started over (a reloaded page), so its session does too.
+//! run on one of its connections, and move once, without losing a frame, when a direct link is
+//! proven ([`super::links`]). If a connection dies on which frames travelled, the session is over:
+//! frames may be lost, and both sides must know. A device that opens a channel a second time on
+//! another circuit has started over (a reloaded page), so its session does too.
 
 use super::{
     Driver, LINGER, Lingering,
+    links::Direct,
     pipes::{self, Source},
 };
 use crate::{
@@ -40,32 +42,50 @@ const HELLO: Duration = Duration::from_secs(10);
 
 /// All sessions.
 #[derive(Default)]
-pub(super) struct Devices(BTreeMap<DeviceKey, Session>);
+pub(super) struct Devices(pub(super) BTreeMap<DeviceKey, Session>);
 
-struct Session {
-    peer: PeerId,
-    passed: bool,
+pub(super) struct Session {
+    pub(super) peer: PeerId,
+    pub(super) passed: bool,
     /// They came to us.
     incoming: bool,
     /// By when hello must have passed.
     deadline: Instant,
-    links: BTreeMap<ConnectionId, Link>,
-    outbound: BTreeMap<Channel, Outbound>,
-    inbound: BTreeMap<Channel, ConnectionId>,
+    /// All connections but links that are not proven yet.
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) outbound: BTreeMap<Channel, Outbound>,
+    pub(super) inbound: BTreeMap<Channel, Inbound>,
+    pub(super) direct: Direct,
 }
 
 #[derive(Clone, Copy)]
-struct Link {
-    path: Path,
-    /// A channel runs or ran on it.
-    used: bool,
+pub(super) struct Connection {
+    pub(super) path: Path,
+    /// A channel runs on it.
+    pub(super) used: bool,
 }
 
-struct Outbound {
-    connection: ConnectionId,
-    frames: mpsc::Sender<Vec<u8>>,
+pub(super) struct Outbound {
+    pub(super) connection: ConnectionId,
+    pub(super) frames: mpsc::Sender<Vec<u8>>,
     /// Until the stream is open.
-    unopened: Option<mpsc::Receiver<Vec<u8>>>,
+    pub(super) unopened: Option<mpsc::Receiver<Vec<u8>>>,
+}
+
+pub(super) struct Inbound {
+    pub(super) connection: ConnectionId,
+    /// The channel moves: the stream on the old connection ended, the new one is not there yet.
+    pub(super) ended: bool,
+    /// The channel moves: to be read once the stream on the old connection ended.
+    pub(super) next: Option<(ConnectionId, Stream)>,
+}
+
+impl Outbound {
+    pub(super) fn new(connection: ConnectionId) -> Self {
+        // A channel holds one more than this for its one sender.
+        let (frames, unopened) = mpsc::channel(MAX_QUEUED - 1);
+        Self { connection, frames, unopened: Some(unopened) }
+    }
 }
 
 impl Session {
@@ -75,21 +95,22 @@ impl Session {
             passed: false,
             incoming,
             deadline: Instant::now() + HELLO,
-            links: BTreeMap::new(),
+            connections: BTreeMap::new(),
             outbound: BTreeMap::new(),
             inbound: BTreeMap::new(),
+            direct: Direct::default(),
         }
     }
 
     /// The connection for a new outbound channel: direct before relayed, then one in use before an
     /// idle one, then the newest.
     fn carrier(&self) -> Option<ConnectionId> {
-        let rank = |(id, link): &(&ConnectionId, &Link)| (link.path, link.used, **id);
-        self.links.iter().max_by_key(rank).map(|(id, _)| *id)
+        let rank = |(id, it): &(&ConnectionId, &Connection)| (it.path, it.used, **id);
+        self.connections.iter().max_by_key(rank).map(|(id, _)| *id)
     }
 
     fn path(&self) -> Path {
-        self.links.values().map(|link| link.path).max().unwrap_or(Path::Circuit)
+        self.connections.values().map(|it| it.path).max().unwrap_or(Path::Circuit)
     }
 }
 
@@ -98,8 +119,8 @@ impl Devices {
         self.0.contains_key(&device)
     }
 
-    pub(super) fn has_link(&self, device: DeviceKey, connection: ConnectionId) -> bool {
-        self.0.get(&device).is_some_and(|session| session.links.contains_key(&connection))
+    pub(super) fn has(&self, device: DeviceKey, connection: ConnectionId) -> bool {
+        self.0.get(&device).is_some_and(|session| session.connections.contains_key(&connection))
     }
 
     fn strangers(&self) -> usize {
@@ -113,16 +134,14 @@ impl Driver {
             return;
         }
         let fail = |reason: &str| Event::DialFailed { device, reason: reason.to_owned() };
-        let Some(peer) = identity::peer_id(device).filter(|_| device != self.own) else {
+        let Some(peer) = identity::peer_id(device).filter(|_| device != self.own()) else {
             return self.tell(fail("this is no other device"));
         };
-        let circuits: Vec<Multiaddr> = self
-            .relays
-            .ready()
-            .map(|relay| relay.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(peer)))
-            .collect();
+        let circuit = |addr: Multiaddr| addr.with(Protocol::P2pCircuit).with(Protocol::P2p(peer));
+        let relays = self.relays.towards(device);
+        let circuits: Vec<_> = relays.into_iter().chain(self.carriers()).map(circuit).collect();
         if circuits.is_empty() {
-            return self.tell(fail("no relay is connected"));
+            return self.tell(fail("no relay and no member is connected who could help"));
         }
         let options = DialOpts::peer_id(peer)
             .addresses(circuits)
@@ -156,7 +175,7 @@ impl Driver {
         let strangers = self.devices.strangers();
         match self.devices.0.entry(device) {
             Entry::Occupied(mut known) => {
-                known.get_mut().links.insert(connection, Link { path, used: false });
+                known.get_mut().connections.insert(connection, Connection { path, used: false });
             }
             Entry::Vacant(_) if incoming && strangers >= MAX_STRANGERS => {
                 tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
@@ -164,7 +183,7 @@ impl Driver {
             }
             Entry::Vacant(empty) => {
                 let session = empty.insert(Session::new(peer, incoming));
-                session.links.insert(connection, Link { path, used: false });
+                session.connections.insert(connection, Connection { path, used: false });
                 self.tell(Event::Connected { device, path });
             }
         }
@@ -173,12 +192,12 @@ impl Driver {
     pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
         let mut sessions = self.devices.0.iter_mut();
         let found = sessions.find_map(|(device, session)| {
-            let link = session.links.remove(&connection)?;
-            Some((*device, link, session.links.is_empty()))
+            let closed = session.connections.remove(&connection)?;
+            Some((*device, closed, session.connections.is_empty()))
         });
-        let Some((device, link, last)) = found else { return };
-        if last || link.used {
-            self.start_over(device, reason, |_, link| !link.used);
+        let Some((device, closed, last)) = found else { return };
+        if last || closed.used {
+            self.start_over(device, reason, |_, other| !other.used);
         }
     }
 
@@ -192,10 +211,11 @@ impl Driver {
         &mut self,
         device: DeviceKey,
         reason: &str,
-        keep: impl Fn(ConnectionId, Link) -> bool,
+        keep: impl Fn(ConnectionId, Connection) -> bool,
     ) {
         let Some(session) = self.devices.0.remove(&device) else { return };
         tracing::debug!(%device, reason, "session ended");
+        self.direct_ended(session.peer, &session.direct);
         let mut next = Session::new(session.peer, session.incoming);
         let until = Instant::now() + LINGER;
         let mut lingering = BTreeMap::<ConnectionId, Lingering>::new();
@@ -209,9 +229,10 @@ impl Driver {
             connection.writers += 1;
             connection.unopened.extend(outbound.unopened.map(|frames| (channel, frames)));
         }
-        for (connection, link) in session.links {
-            if keep(connection, link) {
-                next.links.insert(connection, Link { used: false, ..link });
+        for (connection, it) in session.connections {
+            // A link rests on its session, so it ends with it.
+            if keep(connection, it) && session.direct.link() != Some(connection) {
+                next.connections.insert(connection, Connection { used: false, ..it });
             } else if let Some(lingering) = lingering.remove(&connection) {
                 self.lingering.insert(connection, lingering);
                 self.wake_within(LINGER);
@@ -220,7 +241,7 @@ impl Driver {
             }
         }
         self.tell(Event::Disconnected { device, reason: reason.to_owned() });
-        if !next.links.is_empty() {
+        if !next.connections.is_empty() {
             self.tell(Event::Connected { device, path: next.path() });
             self.devices.0.insert(device, next);
         }
@@ -229,6 +250,8 @@ impl Driver {
     pub(super) fn pass(&mut self, device: DeviceKey) {
         if let Some(session) = self.devices.0.get_mut(&device) {
             session.passed = true;
+            let peer = session.peer;
+            self.swarm.behaviour_mut().answer_links(peer, true);
         }
     }
 
@@ -243,14 +266,12 @@ impl Driver {
         }
         if !session.outbound.contains_key(&channel) {
             let running = session.outbound.values().map(|out| out.connection).next();
+            let running = session.direct.link().or(running);
             let Some(connection) = running.or_else(|| session.carrier()) else { return };
-            if let Some(link) = session.links.get_mut(&connection) {
-                link.used = true;
+            if let Some(carrier) = session.connections.get_mut(&connection) {
+                carrier.used = true;
             }
-            // A channel holds one more than this for its one sender.
-            let (frames, unopened) = mpsc::channel(MAX_QUEUED - 1);
-            let outbound = Outbound { connection, frames, unopened: Some(unopened) };
-            session.outbound.insert(channel, outbound);
+            session.outbound.insert(channel, Outbound::new(connection));
             let protocol = StreamProtocol::new(channel.protocol());
             self.swarm.behaviour_mut().streams.open(session.peer, connection, protocol);
         }
@@ -281,6 +302,9 @@ impl Driver {
             let max = channel.max_frame();
             self.writing.push(pipes::write(peer, connection, stream, frames, max));
         }
+        if let Some(device) = identity::device(peer) {
+            self.move_channels(device);
+        }
     }
 
     pub(super) fn channel_accepted(
@@ -290,22 +314,42 @@ impl Driver {
         channel: Channel,
         stream: Stream,
     ) {
-        if !self.devices.has_link(device, connection) {
-            return;
+        let Some(session) = self.devices.0.get_mut(&device) else { return };
+        if let Some(stream) = session.direct.hold(connection, channel, stream)
+            && session.connections.contains_key(&connection)
+        {
+            self.take_channel(device, connection, channel, stream);
         }
-        let before = self.devices.0.get(&device).and_then(|s| s.inbound.get(&channel)).copied();
-        match before {
-            Some(before) if before == connection => {
+    }
+
+    /// Reads a channel from a connection that belongs to the session.
+    pub(super) fn take_channel(
+        &mut self,
+        device: DeviceKey,
+        connection: ConnectionId,
+        channel: Channel,
+        stream: Stream,
+    ) {
+        let Some(session) = self.devices.0.get_mut(&device) else { return };
+        let moved = session.direct.link() == Some(connection);
+        match session.inbound.get_mut(&channel) {
+            Some(before) if before.connection == connection || before.next.is_some() => {
                 return self.end_device(device, "it opened a channel twice");
             }
-            Some(_) => self.start_over(device, "it started over", |id, _| id == connection),
-            None => {}
+            Some(before) if moved && !before.ended => {
+                before.next = Some((connection, stream));
+                return;
+            }
+            Some(_) if !moved => {
+                self.start_over(device, "it started over", |id, _| id == connection);
+            }
+            Some(_) | None => {}
         }
         let Some(session) = self.devices.0.get_mut(&device) else { return };
-        if let Some(link) = session.links.get_mut(&connection) {
-            link.used = true;
+        if let Some(carrier) = session.connections.get_mut(&connection) {
+            carrier.used = true;
         }
-        session.inbound.insert(channel, connection);
+        session.inbound.insert(channel, Inbound { connection, ended: false, next: None });
         let (peer, source) = (session.peer, Source::Channel(channel));
         self.reading.push(pipes::read(peer, connection, source, stream, channel.max_frame()));
     }
@@ -318,7 +362,7 @@ impl Driver {
         frame: Vec<u8>,
     ) {
         let Some(session) = self.devices.0.get(&from) else { return };
-        if session.inbound.get(&channel) != Some(&connection) {
+        if session.inbound.get(&channel).is_none_or(|inbound| inbound.connection != connection) {
             return;
         }
         if session.passed || channel.open_to_strangers() {

@@ -19,12 +19,13 @@ pub(super) enum Source {
     Meet,
 }
 
-/// A frame, or the reason why there will be no more.
+/// A frame; or `None` where the other side ended the stream, or the reason why it broke, after
+/// which there are no more.
 pub(super) struct Incoming {
     pub(super) peer: PeerId,
     pub(super) connection: ConnectionId,
     pub(super) source: Source,
-    pub(super) frame: Result<Vec<u8>, String>,
+    pub(super) frame: Result<Option<Vec<u8>>, String>,
 }
 
 /// A writer is done: all frames are out, or it failed for this reason.
@@ -34,7 +35,7 @@ pub(super) struct Written {
     pub(super) failed: Option<String>,
 }
 
-/// Frames of a stream until it ends; the end is always told, as an error.
+/// Frames of a stream until it ends; the end is always told.
 pub(super) fn read(
     peer: PeerId,
     connection: ConnectionId,
@@ -45,8 +46,8 @@ pub(super) fn read(
     stream::unfold(Some(stream), move |stream| async move {
         let mut stream = stream?;
         let (frame, rest) = match frame::read(&mut stream, max).await {
-            Ok(Some(frame)) => (Ok(frame), Some(stream)),
-            Ok(None) => (Err("the other side ended it".to_owned()), None),
+            Ok(Some(frame)) => (Ok(Some(frame)), Some(stream)),
+            Ok(None) => (Ok(None), None),
             Err(error) => (Err(error.to_string()), None),
         };
         Some((Incoming { peer, connection, source, frame }, rest))

@@ -1,4 +1,9 @@
-//! Relays: each in the list is dialled, reserved and met at, again and again, on its own.
+//! Relays: the first of the list that work are dialled, reserved and met at.
+//!
+//! Devices of a community share its list, so that any two of them meet at the same relays, they
+//! all take the first ones that work, in the order of the list, and not the ones that are best for
+//! themselves. The rest stand by, and the next one steps in at once when one in use fails. How
+//! fast each is decides only through which of those in use others are dialled.
 
 use super::{
     Driver,
@@ -14,7 +19,10 @@ use crate::{
     },
     network::{Event, RelayState},
 };
-use chats_core::{id::MeetTag, wire};
+use chats_core::{
+    id::{DeviceKey, MeetTag},
+    wire,
+};
 use futures::{AsyncReadExt, channel::mpsc};
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
@@ -28,8 +36,10 @@ use libp2p::{
 use std::time::Duration;
 use web_time::Instant;
 
-/// Relays at once.
+/// Relays in the list.
 const MAX_RELAYS: usize = 16;
+/// Relays in use.
+const MAX_USED: usize = 3;
 /// A relay that served us this long is trusted again: its next failure is its first.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -46,9 +56,15 @@ struct Relay {
     backoff: Backoff,
     listing: Listing,
     stage: Stage,
+    /// Tells it from others, as the origin of what it says.
+    number: u32,
+    /// The last round trip to it.
+    rtt: Option<Duration>,
 }
 
 enum Stage {
+    /// Enough others are in use.
+    Standby,
     /// For the next attempt.
     Waiting { until: Instant },
     /// Being dialled, or connected and not yet ready.
@@ -74,7 +90,7 @@ struct Opening {
 impl Relay {
     fn connection(&self) -> Option<ConnectionId> {
         match &self.stage {
-            Stage::Waiting { .. } => None,
+            Stage::Standby | Stage::Waiting { .. } => None,
             Stage::Opening(opening) => Some(opening.connection),
             Stage::Ready { connection, .. } => Some(*connection),
         }
@@ -82,7 +98,7 @@ impl Relay {
 
     fn listener(&self) -> Option<ListenerId> {
         match &self.stage {
-            Stage::Waiting { .. } => None,
+            Stage::Standby | Stage::Waiting { .. } => None,
             Stage::Opening(opening) => opening.listener,
             Stage::Ready { listener, .. } => Some(*listener),
         }
@@ -94,10 +110,44 @@ impl Relays {
         self.0.iter().any(|relay| relay.peer == peer)
     }
 
-    /// Addresses of relays through which others can be dialled.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &Multiaddr> {
+    /// Addresses of relays through which a device can be dialled: those at which it is listed
+    /// first, and the fastest first.
+    pub(super) fn towards(&self, device: DeviceKey) -> Vec<Multiaddr> {
         let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
-        self.0.iter().filter(ready).map(|relay| &relay.addr)
+        let mut ready: Vec<_> = self.0.iter().filter(ready).collect();
+        ready.sort_by_key(|relay| {
+            (!relay.listing.lists(device), relay.rtt.unwrap_or(Duration::MAX))
+        });
+        ready.into_iter().map(|relay| relay.addr.clone()).collect()
+    }
+
+    /// Those that ought to be dialled now: of those that may be, the first ones, until enough are
+    /// in use; one that waited its time also if it comes before one that is in use.
+    fn wanted(&self, now: Instant) -> Vec<PeerId> {
+        let mut used = 0;
+        let mut wanted = Vec::new();
+        for relay in &self.0 {
+            let due = match &relay.stage {
+                Stage::Waiting { until } => *until <= now,
+                Stage::Standby => true,
+                Stage::Opening(_) | Stage::Ready { .. } => {
+                    used += 1;
+                    false
+                }
+            };
+            if due && used + wanted.len() < MAX_USED {
+                wanted.push(relay.peer);
+            }
+        }
+        wanted
+    }
+
+    /// One that is in use and not needed, since enough that come before it are ready.
+    fn superfluous(&self) -> Option<ConnectionId> {
+        let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
+        let last = self.0.iter().filter(ready).nth(MAX_USED - 1)?;
+        let mut after = self.0.iter().skip_while(|relay| relay.peer != last.peer).skip(1);
+        after.find_map(Relay::connection)
     }
 
     fn on(&mut self, connection: ConnectionId) -> Option<&mut Relay> {
@@ -116,7 +166,7 @@ impl Driver {
             old.into_iter().partition(|relay| wanted.contains(&relay.addr));
         let known: Vec<_> = kept.iter().map(|relay| relay.addr.clone()).collect();
         let mut refused = Vec::new();
-        let mut added = Vec::new();
+        let order = wanted.clone();
         for addr in wanted.into_iter().filter(|addr| !known.contains(addr)) {
             let split = identity::split_peer(&addr).filter(|(dial, _)| !dial.iter().any(is_peer));
             let reason = match split {
@@ -126,21 +176,30 @@ impl Driver {
                 }
                 Some(_) if kept.len() >= MAX_RELAYS => "at most 16 relays are used",
                 Some((dial, peer)) => {
-                    added.push(peer);
+                    self.relays_made = self.relays_made.wrapping_add(1);
                     kept.push(Relay {
                         addr,
                         dial,
                         peer,
                         backoff: Backoff::default(),
                         listing: Listing::default(),
-                        stage: Stage::Waiting { until: Instant::now() },
+                        stage: Stage::Standby,
+                        number: self.relays_made,
+                        rtt: None,
                     });
                     continue;
                 }
             };
             refused.push((addr, reason));
         }
+        let place = |relay: &Relay| order.iter().position(|addr| *addr == relay.addr);
+        kept.sort_by_key(place);
+        let standby = kept.iter().filter(|relay| matches!(relay.stage, Stage::Standby));
+        let standby: Vec<_> = standby.map(|relay| relay.addr.clone()).collect();
         self.relays.0 = kept;
+        for addr in standby {
+            self.tell(Event::Relay { addr, state: RelayState::Standby });
+        }
         for (addr, reason) in refused {
             let state = RelayState::Failed { reason: reason.to_owned(), retry_in: None };
             self.tell(Event::Relay { addr, state });
@@ -151,20 +210,33 @@ impl Driver {
             }
             self.forget(&mut relay.listing);
         }
-        for peer in added {
+        self.use_enough();
+    }
+
+    /// Takes relays into use until there are enough, and lets go of those beyond.
+    fn use_enough(&mut self) {
+        for peer in self.relays.wanted(Instant::now()) {
             self.dial_relay(peer);
+        }
+        while let Some(connection) = self.relays.superfluous() {
+            let Some(relay) = self.relays.on(connection) else { return };
+            relay.stage = Stage::Standby;
+            let addr = relay.addr.clone();
+            let mut listing = std::mem::take(&mut relay.listing);
+            self.tell(Event::Relay { addr, state: RelayState::Standby });
+            self.swarm.close_connection(connection);
+            self.forget(&mut listing);
         }
     }
 
     pub(super) fn retry_relays(&mut self) {
-        let mut due = Vec::new();
         for relay in &mut self.relays.0 {
             relay.backoff.reset();
-            if matches!(relay.stage, Stage::Waiting { .. }) {
-                due.push(relay.peer);
+            if let Stage::Waiting { until } = &mut relay.stage {
+                *until = Instant::now();
             }
         }
-        due.into_iter().for_each(|peer| self.dial_relay(peer));
+        self.use_enough();
     }
 
     fn dial_relay(&mut self, peer: PeerId) {
@@ -245,6 +317,7 @@ impl Driver {
         for tag in self.tags.clone() {
             self.enter(connection, tag);
         }
+        self.use_enough();
     }
 
     pub(super) fn meet(&mut self, tag: MeetTag) {
@@ -271,14 +344,15 @@ impl Driver {
     }
 
     pub(super) fn meet_said(&mut self, connection: ConnectionId, frame: &[u8]) {
-        let own = self.own;
+        let own = self.own();
         let Some(relay) = self.relays.on(connection) else { return };
+        let source = relay.number;
         match relay.listing.read(own, frame) {
-            Ok(News::Present(devices)) => self.tell(Event::Present(devices)),
+            Ok(News::Present(devices)) => self.tell(Event::Present { source, devices }),
             Ok(News::Arrived(device)) => {
                 let listings = self.relays.0.iter().filter(|relay| relay.listing.lists(device));
                 if listings.count() == 1 {
-                    self.tell(Event::Arrived(device));
+                    self.tell(Event::Arrived { source, device });
                 }
             }
             Ok(News::Left(device)) => {
@@ -294,6 +368,7 @@ impl Driver {
     /// Notes a round trip; whether the connection is a relay's.
     pub(super) fn relay_rtt(&mut self, connection: ConnectionId, rtt: Duration) -> bool {
         let Some(relay) = self.relays.on(connection) else { return false };
+        relay.rtt = Some(rtt);
         if matches!(relay.stage, Stage::Ready { .. }) {
             let addr = relay.addr.clone();
             self.tell(Event::Relay { addr, state: RelayState::Connected { rtt: Some(rtt) } });
@@ -329,6 +404,7 @@ impl Driver {
         self.swarm.close_connection(connection);
         self.forget(&mut listing);
         self.wake_within(wait);
+        self.use_enough();
     }
 
     fn forget(&mut self, listing: &mut Listing) {
@@ -341,21 +417,17 @@ impl Driver {
 
     /// Dials relays whose wait is over, and gives up on those that do not become ready.
     pub(super) fn relays_due(&mut self, now: Instant) {
-        let mut dial = Vec::new();
-        let mut late = Vec::new();
-        for relay in &self.relays.0 {
-            match &relay.stage {
-                Stage::Waiting { until } if *until <= now => dial.push(relay.peer),
-                Stage::Opening(opening) if opening.deadline.is_some_and(|at| at <= now) => {
-                    late.push(opening.connection);
-                }
-                _ => {}
+        let late = |relay: &Relay| match &relay.stage {
+            Stage::Opening(opening) if opening.deadline.is_some_and(|at| at <= now) => {
+                Some(opening.connection)
             }
-        }
-        dial.into_iter().for_each(|peer| self.dial_relay(peer));
+            _ => None,
+        };
+        let late: Vec<_> = self.relays.0.iter().filter_map(late).collect();
         for connection in late {
             self.relay_closed(connection, "the relay answers, but makes no reservation");
         }
+        self.use_enough();
     }
 }
 

@@ -85,7 +85,7 @@ impl Device {
 
     pub async fn present(&mut self) -> Vec<DeviceKey> {
         self.until("present", |event| match event {
-            Event::Present(devices) => Some(devices),
+            Event::Present { devices, .. } => Some(devices),
             _ => None,
         })
         .await

@@ -22,7 +22,7 @@ async fn the_newcomer_hears_who_is_there_and_the_others_hear_of_it() {
     assert_eq!(second.meet().await, [first.key]);
     let arrived = first
         .until("an arrival", |event| match event {
-            Event::Arrived(device) => Some(device),
+            Event::Arrived { device, .. } => Some(device),
             _ => None,
         })
         .await;

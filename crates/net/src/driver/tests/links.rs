@@ -1,0 +1,234 @@
+//! Direct links: made, proven, moved to, and of use without a relay.
+
+use super::{Device, RelayTask};
+use crate::network::{Command, Event, Path};
+use chats_core::{
+    gossip::{self, GossipVerdict},
+    id::{DeviceKey, GossipTopic},
+};
+
+const TOPIC: GossipTopic = GossipTopic([7; 32]);
+
+impl Device {
+    async fn connected(&mut self, other: DeviceKey) -> Path {
+        self.until("connected", |event| match event {
+            Event::Connected { device, path } if *device == other => Some(*path),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn linked(&mut self, other: DeviceKey) {
+        self.until("a direct link", |event| match event {
+            Event::Path { device, path: Path::Direct } if *device == other => Some(()),
+            Event::LinkFailed { reason, .. } => panic!("no link: {reason}"),
+            _ => None,
+        })
+        .await;
+    }
+
+    async fn link_failed(&mut self) -> bool {
+        self.until("a failed link", |event| match event {
+            Event::LinkFailed { attack, .. } => Some(*attack),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next frame, with the session standing.
+    async fn received(&mut self) -> Vec<u8> {
+        self.until("a frame", |event| match event {
+            Event::Received { frame, .. } => Some(frame.clone()),
+            Event::Disconnected { reason, .. } => panic!("the session ended: {reason}"),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn gossip_reaches(&mut self, other: DeviceKey) {
+        self.until("gossip reaches", |event| {
+            matches!(event, Event::GossipReaches(device) if *device == other).then_some(())
+        })
+        .await;
+    }
+
+    /// The next gossip, which is passed on.
+    async fn heard(&mut self) -> Vec<u8> {
+        let (source, id, frame) = self
+            .until("gossip", |event| match event {
+                Event::Gossip { source, id, frame } => Some((*source, *id, frame.clone())),
+                _ => None,
+            })
+            .await;
+        assert_eq!(id, gossip::id(&frame));
+        self.tell(Command::Judge { id, source, verdict: GossipVerdict::Accept });
+        frame
+    }
+}
+
+/// Connects `a` with `b` over a circuit; both pass.
+async fn meet(a: &mut Device, b: &mut Device) {
+    a.tell(Command::Dial(b.key));
+    assert_eq!(a.connected(b.key).await, Path::Circuit);
+    assert_eq!(b.connected(a.key).await, Path::Circuit);
+    a.tell(Command::Pass(b.key));
+    b.tell(Command::Pass(a.key));
+    // Each has passed before the other says anything.
+    a.send(b.key, b"here");
+    b.received().await;
+    b.send(a.key, b"here");
+    a.received().await;
+}
+
+async fn link(a: &mut Device, b: &mut Device) {
+    a.tell(Command::Link(b.key));
+    a.linked(b.key).await;
+    b.linked(a.key).await;
+}
+
+async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
+    let mut a = Device::start(vec![relay.addr.clone()], false);
+    let mut b = Device::start(vec![relay.addr.clone()], false);
+    for device in [&mut a, &mut b] {
+        device.relays_connected(1).await;
+        device.tell(Command::Subscribe(TOPIC));
+    }
+    meet(&mut a, &mut b).await;
+    link(&mut a, &mut b).await;
+    (a, b)
+}
+
+#[tokio::test]
+async fn everything_moves_to_the_link_in_order_and_nothing_is_lost() {
+    let relay = RelayTask::start().await;
+    let mut a = Device::start(vec![relay.addr.clone()], false);
+    let mut b = Device::start(vec![relay.addr.clone()], false);
+    a.relays_connected(1).await;
+    b.relays_connected(1).await;
+    meet(&mut a, &mut b).await;
+    a.tell(Command::Link(b.key));
+    let count = 400_u32;
+    let talk = async |device: &mut Device, to: DeviceKey| {
+        for number in 0..count {
+            device.send(to, &number.to_be_bytes());
+            // One for one, so that no queue overflows.
+            assert_eq!(device.received().await, number.to_be_bytes());
+        }
+    };
+    let (to_b, to_a) = (b.key, a.key);
+    futures::join!(talk(&mut a, to_b), talk(&mut b, to_a));
+    relay.stop();
+    a.send(b.key, b"without a relay");
+    assert_eq!(b.received().await, b"without a relay");
+    b.send(a.key, b"neither");
+    assert_eq!(a.received().await, b"neither");
+}
+
+#[tokio::test]
+async fn talk_and_gossip_go_on_when_the_relay_is_gone() {
+    let relay = RelayTask::start().await;
+    let (mut a, mut b) = linked_pair(&relay).await;
+    a.gossip_reaches(b.key).await;
+    b.gossip_reaches(a.key).await;
+    relay.stop();
+    a.tell(Command::Publish { topic: TOPIC, frame: b"one".to_vec() });
+    assert_eq!(b.heard().await, b"one");
+    b.tell(Command::Publish { topic: TOPIC, frame: b"two".to_vec() });
+    assert_eq!(a.heard().await, b"two");
+    a.send(b.key, b"three");
+    assert_eq!(b.received().await, b"three");
+}
+
+#[tokio::test]
+async fn a_device_that_has_not_passed_gets_no_link() {
+    let relay = RelayTask::start().await;
+    let mut a = Device::start(vec![relay.addr.clone()], false);
+    let mut b = Device::start(vec![relay.addr.clone()], false);
+    a.relays_connected(1).await;
+    b.relays_connected(1).await;
+    a.tell(Command::Dial(b.key));
+    a.connected(b.key).await;
+    b.connected(a.key).await;
+    a.tell(Command::Link(b.key));
+    assert!(!a.link_failed().await);
+    // One that takes it for a member all the same finds nobody who would prove the link.
+    a.tell(Command::Pass(b.key));
+    a.tell(Command::Link(b.key));
+    assert!(!a.link_failed().await);
+}
+
+#[tokio::test]
+async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
+    let relay = RelayTask::start().await;
+    let mut a = Device::start(vec![relay.addr.clone()], false);
+    let mut b = Device::start(vec![relay.addr.clone()], true);
+    a.relays_connected(1).await;
+    b.relays_connected(1).await;
+    meet(&mut a, &mut b).await;
+    a.tell(Command::Link(b.key));
+    assert!(b.link_failed().await, "the listener sees certificates that the dialer did not sign");
+    a.link_failed().await;
+    a.send(b.key, b"still");
+    assert_eq!(b.received().await, b"still");
+    // The other way round it is the dialer who sees it.
+    b.tell(Command::Link(a.key));
+    assert!(a.link_failed().await);
+}
+
+#[tokio::test]
+async fn two_who_are_linked_to_a_third_find_each_other_without_a_relay() {
+    let relay = RelayTask::start().await;
+    let (mut a, mut b) = linked_pair(&relay).await;
+    let mut c = Device::start(vec![relay.addr.clone()], false);
+    c.relays_connected(1).await;
+    c.tell(Command::Subscribe(TOPIC));
+    meet(&mut c, &mut b).await;
+    link(&mut c, &mut b).await;
+    c.gossip_reaches(b.key).await;
+    b.gossip_reaches(c.key).await;
+    relay.stop();
+    for device in [&mut a, &mut b, &mut c] {
+        device
+            .until("the relay is lost", |event| {
+                matches!(event, Event::Relay { state, .. }
+                    if matches!(state, crate::network::RelayState::Failed { .. }))
+                .then_some(())
+            })
+            .await;
+    }
+    // What a publishes reaches c through b.
+    a.tell(Command::Publish { topic: TOPIC, frame: b"far".to_vec() });
+    assert_eq!(b.heard().await, b"far");
+    assert_eq!(c.heard().await, b"far");
+    meet(&mut a, &mut c).await;
+    link(&mut a, &mut c).await;
+    a.send(c.key, b"direct");
+    assert_eq!(c.received().await, b"direct");
+}
+
+#[tokio::test]
+async fn gossip_goes_on_after_a_link_was_made_anew() {
+    let relay = RelayTask::start().await;
+    let (mut a, mut b) = linked_pair(&relay).await;
+    a.gossip_reaches(b.key).await;
+    b.gossip_reaches(a.key).await;
+    // a starts over and comes back before b has noticed: b sees a second link to a known peer.
+    let mut a = Device::start_as(a.stop().await, vec![relay.addr.clone()], false);
+    a.relays_connected(1).await;
+    a.tell(Command::Subscribe(TOPIC));
+    a.tell(Command::Dial(b.key));
+    a.connected(b.key).await;
+    a.tell(Command::Pass(b.key));
+    a.send(b.key, b"again");
+    b.connected(a.key).await;
+    b.tell(Command::Pass(a.key));
+    b.send(a.key, b"again");
+    a.received().await;
+    link(&mut a, &mut b).await;
+    a.gossip_reaches(b.key).await;
+    b.gossip_reaches(a.key).await;
+    b.tell(Command::Publish { topic: TOPIC, frame: b"heard?".to_vec() });
+    assert_eq!(a.heard().await, b"heard?");
+    a.tell(Command::Publish { topic: TOPIC, frame: b"yes".to_vec() });
+    assert_eq!(b.heard().await, b"yes");
+}

@@ -1,0 +1,273 @@
+//! Gossip among members: libp2p's gossipsub, on direct links alone.
+//!
+//! [`Behaviour`] stands around gossipsub and decides which connections it sees:
+//!
+//! - only direct links: there is no gossip on circuits and with relays;
+//! - of each device one connection, the newest. gossipsub 0.50.1 falls silent on a second
+//!   connection to a peer that it knows once the first one closes, since nothing wakes the second
+//!   one's handler. So the first is taken from it before it sees the second;
+//! - nothing from a device before [`Behaviour::admit`]. What arrives until then is held back, and
+//!   since gossipsub knows of no subscription, nothing is published to it.
+
+use chats_core::{
+    gossip::{self, GossipId, GossipVerdict},
+    id::GossipTopic,
+};
+use either::Either;
+use libp2p::{
+    Multiaddr, PeerId,
+    core::{ConnectedPoint, Endpoint, transport::PortUse},
+    gossipsub::{
+        self, IdentTopic, MessageAcceptance, MessageAuthenticity, MessageId, TopicHash,
+        ValidationMode,
+    },
+    swarm::{
+        ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
+        THandlerInEvent, THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished, dummy,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    task::{Context, Poll},
+};
+
+/// Longest message in bytes, with room for its envelope of topic and lengths.
+const MAX_MESSAGE: usize = gossip::MAX_FRAME + 256;
+/// Messages that wait to be sent to one device.
+const MAX_QUEUED: usize = 256;
+/// What a device may say before it is admitted: what it supports, and its subscriptions.
+const MAX_HELD: usize = 8;
+
+/// What gossip has to say.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Frames published from now on reach this peer.
+    Reaches(PeerId),
+    /// A frame, as `source` passed it on. It wants a verdict.
+    Frame { source: PeerId, id: GossipId, frame: Vec<u8> },
+}
+
+/// See the module.
+pub(crate) struct Behaviour {
+    inner: gossipsub::Behaviour,
+    /// Whether a connection between these addresses is a direct link.
+    is_link: fn(&Multiaddr) -> bool,
+    topic: Option<TopicHash>,
+    seen: BTreeMap<PeerId, Seen>,
+}
+
+/// The one connection of a device that gossipsub sees.
+struct Seen {
+    connection: ConnectionId,
+    endpoint: Option<ConnectedPoint>,
+    admitted: bool,
+    held: Vec<THandlerOutEvent<gossipsub::Behaviour>>,
+}
+
+impl Behaviour {
+    /// `Err` only if gossipsub finds fault with constants.
+    pub(crate) fn new(is_link: fn(&Multiaddr) -> bool) -> Result<Self, String> {
+        let config = gossipsub::ConfigBuilder::default()
+            .validation_mode(ValidationMode::Anonymous)
+            .validate_messages()
+            .message_id_fn(|message| MessageId::from(gossip::id(&message.data).0.to_vec()))
+            .max_transmit_size(MAX_MESSAGE)
+            .connection_handler_queue_len(MAX_QUEUED)
+            .max_publish_messages(64)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let inner = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)?;
+        Ok(Self { inner, is_link, topic: None, seen: BTreeMap::new() })
+    }
+
+    /// Takes part in the gossip of one topic, and in that of no other.
+    pub(crate) fn subscribe(&mut self, topic: GossipTopic) {
+        let topic = named(topic);
+        let hash = topic.hash();
+        if self.topic.as_ref() != Some(&hash) {
+            if let Some(old) = self.topic.replace(hash) {
+                self.inner.unsubscribe(&IdentTopic::new(old.into_string()));
+            }
+            if let Err(error) = self.inner.subscribe(&topic) {
+                tracing::warn!(%error, "no gossip");
+            }
+        }
+    }
+
+    /// Says something to all who take part; whom it does not reach, [`Event::Reaches`] did not
+    /// name.
+    pub(crate) fn publish(&mut self, topic: GossipTopic, frame: Vec<u8>) {
+        if let Err(error) = self.inner.publish(named(topic), frame) {
+            tracing::debug!(%error, "published to nobody");
+        }
+    }
+
+    /// Passes a frame on, or not.
+    pub(crate) fn judge(&mut self, source: PeerId, id: GossipId, verdict: GossipVerdict) {
+        let acceptance = match verdict {
+            GossipVerdict::Accept => MessageAcceptance::Accept,
+            GossipVerdict::Ignore => MessageAcceptance::Ignore,
+            GossipVerdict::Reject => MessageAcceptance::Reject,
+        };
+        let id = MessageId::from(id.0.to_vec());
+        self.inner.report_message_validation_result(&id, &source, acceptance);
+    }
+
+    /// The link is proven: gossip flows on it from now on.
+    pub(crate) fn admit(&mut self, peer_id: PeerId, connection: ConnectionId) {
+        let Some(seen) = self.seen.get_mut(&peer_id) else { return };
+        if seen.connection != connection || std::mem::replace(&mut seen.admitted, true) {
+            return;
+        }
+        let held = std::mem::take(&mut seen.held);
+        if let Some(endpoint) = &seen.endpoint {
+            self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+                peer_id,
+                connection_id: connection,
+                endpoint,
+                failed_addresses: &[],
+                other_established: 0,
+            }));
+        }
+        for event in held {
+            self.inner.on_connection_handler_event(peer_id, connection, event);
+        }
+    }
+
+    /// Takes from gossipsub the connection that it sees.
+    fn take_away(&mut self, peer_id: PeerId) {
+        if let Some(Seen { connection, endpoint, .. }) = self.seen.remove(&peer_id) {
+            let endpoint = endpoint.unwrap_or_else(|| ConnectedPoint::Listener {
+                local_addr: Multiaddr::empty(),
+                send_back_addr: Multiaddr::empty(),
+            });
+            self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+                peer_id,
+                connection_id: connection,
+                endpoint: &endpoint,
+                cause: None,
+                remaining_established: 0,
+            }));
+        }
+    }
+
+    fn see(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.take_away(peer);
+        let seen = Seen { connection, endpoint: None, admitted: false, held: Vec::new() };
+        self.seen.insert(peer, seen);
+    }
+
+    fn translate(&mut self, event: gossipsub::Event) -> Option<Event> {
+        match event {
+            gossipsub::Event::Subscribed { peer_id, topic }
+                if Some(&topic) == self.topic.as_ref() =>
+            {
+                Some(Event::Reaches(peer_id))
+            }
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                let id = message_id.0.as_slice().try_into().ok().map(GossipId)?;
+                Some(Event::Frame { source: propagation_source, id, frame: message.data })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A topic's name on the wire, in hexadecimal.
+fn named(topic: GossipTopic) -> IdentTopic {
+    IdentTopic::new(blake3::Hash::from_bytes(topic.0).to_hex().as_str())
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Either<THandler<gossipsub::Behaviour>, dummy::ConnectionHandler>;
+    type ToSwarm = Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        if !(self.is_link)(local) {
+            return Ok(Either::Right(dummy::ConnectionHandler));
+        }
+        self.see(peer, connection);
+        let handler =
+            self.inner.handle_established_inbound_connection(connection, peer, local, remote)?;
+        Ok(Either::Left(handler))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        addr: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        if !(self.is_link)(addr) {
+            return Ok(Either::Right(dummy::ConnectionHandler));
+        }
+        self.see(peer, connection);
+        let handler = self
+            .inner
+            .handle_established_outbound_connection(connection, peer, addr, role, port)?;
+        Ok(Either::Left(handler))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(established) => {
+                if let Some(seen) = self.seen.get_mut(&established.peer_id)
+                    && seen.connection == established.connection_id
+                {
+                    seen.endpoint = Some(established.endpoint.clone());
+                }
+            }
+            FromSwarm::ConnectionClosed(closed) => {
+                let seen = self.seen.get(&closed.peer_id);
+                if seen.is_some_and(|seen| seen.connection == closed.connection_id) {
+                    self.take_away(closed.peer_id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        let Either::Left(event) = event;
+        let Some(seen) = self.seen.get_mut(&peer).filter(|seen| seen.connection == connection)
+        else {
+            return;
+        };
+        if seen.admitted {
+            self.inner.on_connection_handler_event(peer, connection, event);
+        } else if seen.held.len() < MAX_HELD {
+            seen.held.push(event);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Event, THandlerInEvent<Self>>> {
+        while let Poll::Ready(event) = self.inner.poll(cx) {
+            let event = match event {
+                ToSwarm::GenerateEvent(event) => match self.translate(event) {
+                    Some(event) => ToSwarm::GenerateEvent(event),
+                    None => continue,
+                },
+                ToSwarm::NotifyHandler { peer_id, handler, event } => {
+                    ToSwarm::NotifyHandler { peer_id, handler, event: Either::Left(event) }
+                }
+                // It would dial peers that it heard of; whom to dial is not for it to say.
+                _ => continue,
+            };
+            return Poll::Ready(event);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,200 @@
+//! `/chats/link/1`: the first stream on a direct link, on which both sides prove that they see the
+//! same link.
+//!
+//! A WebRTC link rests on two DTLS certificates, whose fingerprints travelled in signalling. Each
+//! side signs, with its device key, both devices, both fingerprints as it sees them, and its role.
+//! Whoever stands between the two would have shown each of them another certificate, and cannot
+//! sign for either. The dialer speaks first; a frame is the signature's 64 bytes.
+
+use crate::frame;
+use chats_core::id::{DeviceKey, DeviceSecret, DeviceSignature};
+use futures::{AsyncRead, AsyncWrite};
+
+/// Its libp2p name.
+pub(crate) const PROTOCOL: &str = "/chats/link/1";
+
+const CONTEXT: &[u8] = b"community-chats/link/1\0";
+const LENGTH: usize = 64;
+
+/// What one side knows of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The other device.
+    pub(crate) theirs: DeviceKey,
+    /// SHA-256 of our own DTLS certificate.
+    pub(crate) own_certificate: [u8; 32],
+    /// SHA-256 of the other side's.
+    pub(crate) their_certificate: [u8; 32],
+    /// We dialled.
+    pub(crate) dialer: bool,
+}
+
+/// Why a link is not proven.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProofError {
+    /// Somebody stands between the two ends, or the other side lies.
+    #[error("the other side does not sign for the certificates of this link")]
+    Forged,
+    /// The stream failed before that could be told.
+    #[error("the proof of the link did not come: {0}")]
+    Cut(String),
+}
+
+impl View {
+    /// What a side signs: the dialer's and the listener's key, their fingerprints in the same
+    /// order, and who signs.
+    fn text(&self, own: DeviceKey, by_dialer: bool) -> Vec<u8> {
+        let ours = (own.0, self.own_certificate);
+        let theirs = (self.theirs.0, self.their_certificate);
+        let (dialer, listener) = if self.dialer { (ours, theirs) } else { (theirs, ours) };
+        let role = [u8::from(!by_dialer)];
+        [CONTEXT, &dialer.0, &listener.0, &dialer.1, &listener.1, &role].concat()
+    }
+
+    fn sign(&self, secret: &DeviceSecret) -> DeviceSignature {
+        secret.sign(&self.text(secret.device(), self.dialer))
+    }
+
+    fn check(&self, own: DeviceKey, frame: Option<Vec<u8>>) -> Result<(), ProofError> {
+        let frame = frame.ok_or_else(|| ProofError::Cut("the other side ended it".to_owned()))?;
+        let signature = <[u8; LENGTH]>::try_from(frame).map_err(|_| ProofError::Forged)?;
+        let text = self.text(own, !self.dialer);
+        let good = self.theirs.verifies(&text, &DeviceSignature(signature));
+        if good { Ok(()) } else { Err(ProofError::Forged) }
+    }
+}
+
+/// Proves a link and has it proven; the listener says nothing to a dialer that does not.
+pub(crate) async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    secret: DeviceSecret,
+    view: View,
+) -> Result<(), ProofError> {
+    let cut = |error: frame::FrameError| ProofError::Cut(error.to_string());
+    let own = view.sign(&secret).0;
+    if view.dialer {
+        frame::write(&mut stream, &own, LENGTH).await.map_err(cut)?;
+        view.check(secret.device(), frame::read(&mut stream, LENGTH).await.map_err(cut)?)
+    } else {
+        view.check(secret.device(), frame::read(&mut stream, LENGTH).await.map_err(cut)?)?;
+        frame::write(&mut stream, &own, LENGTH).await.map_err(cut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::{executor::block_on, io::Cursor};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    const A: [u8; 32] = [0xa; 32];
+    const B: [u8; 32] = [0xb; 32];
+    const M: [u8; 32] = [0xee; 32];
+
+    fn secrets() -> (DeviceSecret, DeviceSecret) {
+        (DeviceSecret::from_seed(&[1; 32]), DeviceSecret::from_seed(&[2; 32]))
+    }
+
+    /// Both ends of a link, as each of them sees it.
+    fn views(dialer_sees: [u8; 32], listener_sees: [u8; 32]) -> (View, View) {
+        let (dialer, listener) = secrets();
+        (
+            View {
+                theirs: listener.device(),
+                own_certificate: A,
+                their_certificate: dialer_sees,
+                dialer: true,
+            },
+            View {
+                theirs: dialer.device(),
+                own_certificate: B,
+                their_certificate: listener_sees,
+                dialer: false,
+            },
+        )
+    }
+
+    /// What one end would read and where it writes to, in one.
+    struct Script(Cursor<Vec<u8>>, Vec<u8>);
+
+    impl AsyncRead for Script {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<std::io::Result<usize>> {
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Script {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            self.1.extend_from_slice(buf);
+            Poll::Ready(Ok(buf.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn answer(view: View, secret: DeviceSecret, said: &[u8]) -> Result<(), ProofError> {
+        let mut bytes = Vec::new();
+        block_on(frame::write(&mut bytes, said, 1000)).unwrap();
+        block_on(prove(Script(Cursor::new(bytes), Vec::new()), secret, view))
+    }
+
+    #[test]
+    fn two_ends_of_one_link_prove_it_to_each_other() {
+        let (dialer, listener) = secrets();
+        let (by_dialer, by_listener) = views(B, A);
+        let to_listener = by_dialer.sign(&dialer).0;
+        let to_dialer = by_listener.sign(&listener).0;
+        assert!(answer(by_dialer, dialer, &to_dialer).is_ok());
+        assert!(answer(by_listener, listener, &to_listener).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_swapped_on_the_way_is_seen_by_both() {
+        let (dialer, listener) = secrets();
+        let (by_dialer, by_listener) = views(M, M);
+        let to_listener = by_dialer.sign(&dialer).0;
+        let to_dialer = by_listener.sign(&listener).0;
+        let seen = answer(by_dialer, dialer, &to_dialer);
+        assert!(matches!(seen, Err(ProofError::Forged)));
+        let seen = answer(by_listener, listener, &to_listener);
+        assert!(matches!(seen, Err(ProofError::Forged)));
+    }
+
+    #[test]
+    fn an_echoed_proof_proves_nothing() {
+        let (dialer, _) = secrets();
+        let (by_dialer, _) = views(B, A);
+        let own = by_dialer.sign(&dialer).0;
+        assert!(matches!(answer(by_dialer, dialer, &own), Err(ProofError::Forged)));
+    }
+
+    #[test]
+    fn a_proof_of_another_length_is_forged() {
+        let (dialer, _) = secrets();
+        let (by_dialer, _) = views(B, A);
+        assert!(matches!(answer(by_dialer, dialer.clone(), &[]), Err(ProofError::Forged)));
+        assert!(matches!(answer(by_dialer, dialer, &[0; 63]), Err(ProofError::Forged)));
+    }
+
+    #[test]
+    fn a_stream_that_ends_is_no_attack() {
+        let (dialer, _) = secrets();
+        let (by_dialer, _) = views(B, A);
+        let empty = Script(Cursor::new(Vec::new()), Vec::new());
+        let result = block_on(prove(empty, dialer, by_dialer));
+        assert!(matches!(result, Err(ProofError::Cut(_))));
+    }
+}
