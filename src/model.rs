@@ -102,6 +102,8 @@ pub struct RelayView {
 /// A relay's state, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayStatus {
+    /// Enough others serve us.
+    Standby,
     /// Not yet.
     Connecting,
     /// Yes.

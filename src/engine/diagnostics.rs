@@ -73,6 +73,7 @@ impl Engine {
     fn diagnostics(&self) -> Value {
         let relays = self.model.relays.get_untracked().into_iter().map(|relay| {
             let (state, rtt, reason) = match relay.state {
+                RelayStatus::Standby => ("standby", None, None),
                 RelayStatus::Connecting => ("connecting", None, None),
                 RelayStatus::Connected { rtt_ms } => ("connected", rtt_ms, None),
                 RelayStatus::Failed { reason } => ("failed", None, Some(reason)),

@@ -492,6 +492,7 @@ impl Engine {
 
     fn relay_said(&mut self, addr: &str, state: RelayState) {
         let state = match state {
+            RelayState::Standby => RelayStatus::Standby,
             RelayState::Connecting => RelayStatus::Connecting,
             RelayState::Connected { rtt } => {
                 page::mark_once("chats:relay-connected");
