@@ -66,6 +66,8 @@ pub enum Action {
     Leave,
     /// Mute or unmute.
     SetMuted(bool),
+    /// Raise or lower our hand.
+    SetHand(bool),
     /// Let sound be heard; called from a click.
     TurnOnSound,
     /// Try again to reach a participant.
@@ -123,6 +125,10 @@ enum Happening {
     /// The URL's fragment changed.
     Fragment(String),
     Online(bool),
+    /// The machine has another network.
+    NetworkChanged,
+    /// The page can be seen again.
+    Seen,
     /// Another tab took the device over.
     Stolen,
     /// What the browser says of its storage.
@@ -250,6 +256,14 @@ impl Engine {
             self.voice.audio().on_blocked(move |is| blocked.put(Happening::SoundBlocked(is))),
         );
         self.model.online.set(page::is_online());
+        let network = self.inbox.clone();
+        self.subscriptions.extend(page::on_network(move || network.put(Happening::NetworkChanged)));
+        let seen = self.inbox.clone();
+        self.subscriptions.extend(page::on_visible(move |visible| {
+            if visible {
+                seen.put(Happening::Seen);
+            }
+        }));
         let wallets = self.inbox.clone();
         self.discovery =
             Some(Discovery::start(move |found| wallets.put(Happening::Wallets(found))));
@@ -289,6 +303,9 @@ impl Engine {
             Happening::SoundBlocked(blocked) => self.model.sound_blocked.set(blocked),
             Happening::Fragment(fragment) => self.go(&fragment),
             Happening::Online(online) => self.went_online(online),
+            Happening::NetworkChanged => self.network_changed(),
+            // Timers slept: what waits for its next attempt need not wait any more.
+            Happening::Seen => self.retry_relays(),
             Happening::Stolen => self.stolen(),
             Happening::Storage(usage) => self.diagnostics.storage = Some(usage),
         }
@@ -320,6 +337,7 @@ impl Engine {
                     self.voice.open(self.model.microphone_id.get_untracked());
                 }
             }
+            Action::SetHand(raised) => self.set_hand(raised),
             Action::TurnOnSound => self.voice.audio().resume_all(),
             Action::RetryParticipant(device) => self.feed(Input::Retry(device)),
             Action::Dismiss(id) => self.notices.dismiss(id),
@@ -369,7 +387,13 @@ impl Engine {
         self.model.online.set(online);
         if online {
             self.retry();
+            self.feed(Input::NetworkChanged);
         }
+    }
+
+    fn network_changed(&mut self) {
+        self.retry_relays();
+        self.feed(Input::NetworkChanged);
     }
 
     fn stolen(&mut self) {

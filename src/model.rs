@@ -193,6 +193,8 @@ pub struct Person {
     pub state: ArcRwSignal<ParticipantState>,
     /// Whether they muted themselves.
     pub muted: ArcRwSignal<bool>,
+    /// If their hand is raised, how many in this meeting raised theirs before, and one.
+    pub hand: ArcRwSignal<Option<usize>>,
     /// Whether they speak now.
     pub speaking: ArcRwSignal<bool>,
     /// How loud they are, 0 to 1, about 20 times a second.
@@ -225,6 +227,8 @@ pub struct Model {
     pub online: RwSignal<bool>,
     /// Members who are online, this device first, then by wallet.
     pub members: RwSignal<Vec<MemberView>>,
+    /// How many members we are connected to without a relay.
+    pub links: RwSignal<usize>,
     /// Wallets to choose from.
     pub wallets: RwSignal<Vec<WalletChoice>>,
     /// A text that a test wallet asks to approve.
@@ -243,6 +247,8 @@ pub struct Model {
     pub people: RwSignal<Vec<Person>>,
     /// Whether our own microphone is muted.
     pub muted: RwSignal<bool>,
+    /// Whether our own hand is raised.
+    pub hand: RwSignal<bool>,
     /// Whether the browser holds back sound until a click.
     pub sound_blocked: RwSignal<bool>,
     /// What the person should know.
@@ -262,6 +268,7 @@ impl Model {
             relays: RwSignal::default(),
             online: RwSignal::new(true),
             members: RwSignal::default(),
+            links: RwSignal::default(),
             wallets: RwSignal::default(),
             approval: RwSignal::new(None),
             microphone: RwSignal::new(MicrophoneStatus::Off),
@@ -271,6 +278,7 @@ impl Model {
             meeting: RwSignal::new(MeetingStage::Lobby),
             people: RwSignal::default(),
             muted: RwSignal::new(false),
+            hand: RwSignal::new(false),
             sound_blocked: RwSignal::new(false),
             notices: RwSignal::default(),
             diagnostics: RwSignal::default(),

@@ -108,6 +108,14 @@ pub mod shell {
     /// Nobody else is there.
     pub const ALONE: &str = "Nobody else is online right now.";
 
+    /// What it means that no relay is reachable, to who is connected with others.
+    pub const DIRECT_HELP: &str = "No relay answers. You stay connected to each other, and whoever is connected to one of you can still join. Others can't find you until a relay is back.";
+
+    /// No relay is reachable, but members are.
+    pub fn direct(members: usize) -> String {
+        format!("No relay; connected to {} directly", super::count(members, "member", "members"))
+    }
+
     /// At least one relay is reachable.
     pub fn connected(relays: usize) -> String {
         format!("Connected through {}", super::count(relays, "relay", "relays"))
@@ -318,6 +326,14 @@ pub mod meeting {
     /// How to do it by key.
     pub const MUTE_KEY: &str = "Press M to mute or unmute";
     /// First word of the button.
+    pub const RAISE: &str = "Raise";
+    /// First word of the button.
+    pub const LOWER: &str = "Lower";
+    /// Second word of both; hidden where space is short.
+    pub const HAND: &str = "hand";
+    /// How to do it by key.
+    pub const HAND_KEY: &str = "Press H to raise or lower your hand";
+    /// First word of the button.
     pub const LEAVE: &str = "Leave";
     /// Second word of it.
     pub const LEAVE_WHAT: &str = "meeting";
@@ -372,6 +388,21 @@ pub mod meeting {
     /// Somebody came.
     pub fn joined(who: &str) -> String {
         format!("{who} joined")
+    }
+
+    /// For who cannot see the number beside a portrait.
+    pub fn hand(number: usize) -> String {
+        format!("Hand raised, number {number}")
+    }
+
+    /// Somebody raised their hand.
+    pub fn raised(who: &str) -> String {
+        format!("{who} raised a hand")
+    }
+
+    /// Somebody lowered it.
+    pub fn lowered(who: &str) -> String {
+        format!("{who} lowered the hand")
     }
 
     /// Somebody went.

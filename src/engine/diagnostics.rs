@@ -89,6 +89,11 @@ impl Engine {
             let wallet = wallet.map(|wallet| wallet.to_string());
             json!({ "peer": device.to_string(), "wallet": wallet, "path": path, "rttMs": rtt })
         });
+        let hearing = self.session.iter().flat_map(|session| session.node().hearing());
+        let hearing = hearing.map(|(device, heard)| {
+            let heard: Vec<_> = heard.iter().map(ToString::to_string).collect();
+            json!({ "peer": device.to_string(), "hears": heard })
+        });
         let counts = |counts: &BTreeMap<Refusal, u64>| -> Value {
             object(counts.iter().map(|(refusal, n)| (format!("{refusal:?}"), json!(n))))
         };
@@ -111,6 +116,7 @@ impl Engine {
             "wallet": self.session.as_ref().map(|session| session.wallet().to_string()),
             "relays": relays.collect::<Vec<_>>(),
             "peers": peers.collect::<Vec<_>>(),
+            "hearing": hearing.collect::<Vec<_>>(),
             "chain": chain,
             "storage": seen.storage.map(|usage| json!({
                 "persisted": usage.persisted, "usage": usage.bytes,

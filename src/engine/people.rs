@@ -16,6 +16,7 @@ use std::rc::Rc;
 /// A row, and what is behind it.
 struct Row {
     person: Person,
+    hand: Option<Time>,
     link: Option<Link>,
     voice: Speaking,
 }
@@ -35,20 +36,21 @@ impl People {
 
     /// Takes what is known of somebody now.
     pub(super) fn update(&self, device: DeviceKey, participant: Participant) {
-        let Participant { wallet, meeting, joined, muted, hand: _, state, link } = participant;
+        let Participant { wallet, meeting, joined, muted, hand, state, link } = participant;
         let mut rows = self.rows.borrow_mut();
         let same = |row: &&mut Row| row.person.joined == joined && row.person.meeting == meeting;
         if let Some(row) = rows.get_mut(&device).filter(same) {
             row.link = link;
+            row.hand = hand;
             set(&row.person.state, state);
             set(&row.person.muted, muted);
             if muted || state != ParticipantState::Connected {
                 quiet(row);
             }
-            return;
+            return order_hands(&rows);
         }
         let person = person(device, wallet, meeting, joined, muted, state, false);
-        rows.insert(device, Row { person, link, voice: Speaking::default() });
+        rows.insert(device, Row { person, hand, link, voice: Speaking::default() });
         drop(rows);
         self.publish();
     }
@@ -64,7 +66,7 @@ impl People {
     ) {
         let state = ParticipantState::Connected;
         let person = person(device, wallet, meeting, joined, muted, state, true);
-        let row = Row { person, link: None, voice: Speaking::default() };
+        let row = Row { person, hand: None, link: None, voice: Speaking::default() };
         self.rows.borrow_mut().insert(device, row);
         self.publish();
     }
@@ -90,6 +92,15 @@ impl People {
         }
     }
 
+    /// Shows since when our own hand is raised, if it is.
+    pub(super) fn raise_own(&self, hand: Option<Time>) {
+        let mut rows = self.rows.borrow_mut();
+        if let Some(row) = rows.values_mut().find(|row| row.person.me) {
+            row.hand = hand;
+        }
+        order_hands(&rows);
+    }
+
     /// How loud the other side of a link is.
     pub(super) fn heard(&self, link: Link, level: Level) {
         self.level(|row| row.link == Some(link), level);
@@ -112,6 +123,7 @@ impl People {
 
     fn publish(&self) {
         let rows = self.rows.borrow();
+        order_hands(&rows);
         let mut order: Vec<_> =
             rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
         order.sort_unstable();
@@ -137,8 +149,21 @@ fn person(
         joined,
         state: ArcRwSignal::new(state),
         muted: ArcRwSignal::new(muted),
+        hand: ArcRwSignal::new(None),
         speaking: ArcRwSignal::new(false),
         level: ArcRwSignal::new(0.0),
+    }
+}
+
+/// Numbers the raised hands of each meeting, the first raised first.
+fn order_hands(rows: &BTreeMap<DeviceKey, Row>) {
+    for (device, row) in rows {
+        let number = row.hand.map(|hand| {
+            let here = rows.iter().filter(|(_, other)| other.person.meeting == row.person.meeting);
+            let raised = here.filter_map(|(other, row)| Some((row.hand?, *other)));
+            1 + raised.filter(|before| *before < (hand, *device)).count()
+        });
+        set(&row.person.hand, number);
     }
 }
 

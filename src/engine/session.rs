@@ -17,7 +17,7 @@ use chats_web::rtc::{Connections, IceServer};
 use chats_web::{clock, page, random};
 use futures::{StreamExt, future};
 use leptos::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The most commands that wait for a busy network; beyond that it is started anew.
 const MAX_WAITING: usize = 4096;
@@ -63,6 +63,13 @@ impl Session {
         self.paths.iter().map(|(device, (path, rtt))| {
             (*device, self.members.get(device).map(|member| member.wallet), *path, *rtt)
         })
+    }
+
+    /// How many members there are to whom everything goes without a relay.
+    fn links(&self) -> usize {
+        let direct = self.paths.iter().filter(|(_, (path, _))| *path == network::Path::Direct);
+        let wallets = direct.filter_map(|(device, _)| Some(self.members.get(device)?.wallet));
+        wallets.collect::<BTreeSet<_>>().len()
     }
 
     /// Hands a command to the network, after those that wait already.
@@ -139,6 +146,7 @@ impl Engine {
             wasm_bindgen_futures::spawn_local(say_good_bye(network));
         }
         self.model.account.set(None);
+        self.model.links.set(0);
         self.model.members.set(Vec::new());
         self.model.relays.set(Vec::new());
         self.model.meeting.set(MeetingStage::Lobby);
@@ -263,6 +271,7 @@ impl Engine {
                 voice::remember_meeting(meeting.as_str(), muted);
                 let people = self.voice.people();
                 people.join(session.device(), session.wallet, meeting.clone(), joined, muted);
+                self.model.hand.set(false);
                 self.model.meeting.set(MeetingStage::In(meeting));
             }
             Event::NotJoined(refusal) => {
@@ -290,9 +299,9 @@ impl Engine {
             "attack",
             Problem {
                 title: format!("Somebody interfered with your connection to {who}."),
-                help: "A relay, or whoever stands between you, swapped a key. The connection was \
-                       not used. What you say goes on another way, encrypted; another relay may \
-                       be worth a try."
+                help: "A relay, or whoever stands between you, put in a key that is not theirs. \
+                       That connection was not used: what you say stays between the two of you. \
+                       Tell whoever publishes this page; it names the relays."
                     .to_owned(),
                 retry: false,
             },
@@ -339,6 +348,13 @@ impl Engine {
         }
     }
 
+    fn count_links(&self) {
+        let links = self.session.as_ref().map_or(0, Session::links);
+        if self.model.links.get_untracked() != links {
+            self.model.links.set(links);
+        }
+    }
+
     fn change_members(&mut self, change: impl FnOnce(&mut BTreeMap<DeviceKey, Member>)) {
         let Some(session) = self.session.as_mut() else { return };
         change(&mut session.members);
@@ -361,6 +377,7 @@ impl Engine {
             .collect();
         others.sort_unstable_by_key(|member| (member.wallet, member.device));
         self.model.members.set(std::iter::once(me).chain(others).collect());
+        self.count_links();
     }
 
     pub(super) fn join(&mut self, muted: bool) {
@@ -373,6 +390,13 @@ impl Engine {
         self.model.muted.set(muted || listening);
         let session = Stay(random::bytes());
         self.feed(Input::Join { meeting, session, muted: muted || listening });
+    }
+
+    pub(super) fn set_hand(&mut self, raised: bool) {
+        self.feed(Input::SetHand(raised));
+        let hand = self.session.as_ref().and_then(|session| session.node.hand());
+        self.model.hand.set(hand.is_some());
+        self.voice.people().raise_own(hand);
     }
 
     /// Sends the microphone that is open now, or silence, on all connections.
@@ -458,6 +482,7 @@ impl Engine {
                 {
                     *known = path;
                 }
+                self.count_links();
                 self.feed(match path {
                     network::Path::Direct => Input::Linked(device),
                     network::Path::Circuit => Input::Unlinked(device),
@@ -475,6 +500,7 @@ impl Engine {
                 if let Some(session) = self.session.as_mut() {
                     session.paths.remove(&device);
                 }
+                self.count_links();
                 self.feed(Input::Disconnected(device));
             }
             Said::Received { from, channel, frame } => {

@@ -17,8 +17,8 @@ pub fn Call(
 ) -> impl IntoView {
     let (model, ask) = (model(), ask());
     let people = people_in(model, name.clone());
-    say_who_comes_and_goes(people);
-    mute_by_key(model, ask);
+    say_what_happens(people);
+    act_by_key(model, ask);
     let title = text::meeting_title(&name);
     let alone = Memo::new(move |_| people.with(|all| all.iter().all(|person| person.me)));
     let role = move |person: &Person| {
@@ -68,6 +68,7 @@ pub fn Call(
             </Show>
             <div class="call-bar">
                 <MuteButton />
+                <HandButton />
                 <span class="here">
                     <Icon name="people" />
                     <span>{move || people.with(Vec::len)} <span>" "{meeting::HERE}</span></span>
@@ -116,6 +117,28 @@ fn MuteButton() -> impl IntoView {
     }
 }
 
+/// Raises and lowers our hand.
+#[component]
+fn HandButton() -> impl IntoView {
+    let (model, ask) = (model(), ask());
+    let raised = model.hand;
+    let word = move || if raised.get() { meeting::LOWER } else { meeting::RAISE };
+    view! {
+        <button
+            type="button"
+            class="button button-bar button-hand"
+            data-raised=move || raised.get().to_string()
+            title=meeting::HAND_KEY
+            on:click=move |_| ask.run(Action::SetHand(!raised.get_untracked()))
+        >
+            <Icon name="hand" />
+            <span>
+                {word} <span class="visually-hidden">" "{meeting::HAND}</span>
+            </span>
+        </button>
+    }
+}
+
 /// Leaves.
 #[component]
 fn LeaveButton() -> impl IntoView {
@@ -139,7 +162,7 @@ fn LeaveButton() -> impl IntoView {
 pub fn CallStrip() -> impl IntoView {
     let model = model();
     let current = current_meeting(model);
-    mute_by_key(model, ask());
+    act_by_key(model, ask());
     move || {
         current.get().map(|name| {
             let title = text::meeting_title(&name);
@@ -159,14 +182,20 @@ pub fn CallStrip() -> impl IntoView {
     }
 }
 
-/// M mutes and unmutes while in a meeting, unless somebody is typing.
-fn mute_by_key(model: Model, ask: Callback<Action>) {
+/// While in a meeting M mutes and unmutes, and H raises and lowers the hand, unless somebody is
+/// typing.
+fn act_by_key(model: Model, ask: Callback<Action>) {
     let current = current_meeting(model);
     let handle = window_event_listener(ev::keydown, move |event| {
         let plain = !(event.ctrl_key() || event.alt_key() || event.meta_key() || event.repeat());
-        let is_m = event.key().eq_ignore_ascii_case("m");
-        if plain && is_m && !in_field(&event) && current.get_untracked().is_some() {
+        if !plain || in_field(&event) || current.get_untracked().is_none() {
+            return;
+        }
+        let key = event.key();
+        if key.eq_ignore_ascii_case("m") {
             ask.run(Action::SetMuted(!model.muted.get_untracked()));
+        } else if key.eq_ignore_ascii_case("h") {
+            ask.run(Action::SetHand(!model.hand.get_untracked()));
         }
     });
     on_cleanup(move || handle.remove());
@@ -179,20 +208,29 @@ fn in_field(event: &ev::KeyboardEvent) -> bool {
     target.is_some_and(|it| it.closest(selector).is_ok_and(|found| found.is_some()))
 }
 
-/// Tells who cannot see the portraits.
-fn say_who_comes_and_goes(people: Signal<Vec<Person>>) {
+/// Tells who cannot see the portraits who comes and goes, and whose hands rise.
+fn say_what_happens(people: Signal<Vec<Person>>) {
     let Some(live) = use_context::<Live>() else { return };
-    Effect::new(move |before: Option<Vec<(DeviceKey, String)>>| {
+    Effect::new(move |before: Option<Vec<(DeviceKey, String, bool)>>| {
         let now: Vec<_> = people.with(|all| {
-            all.iter().filter(|it| !it.me).map(|it| (it.device, it.wallet.short())).collect()
+            let others = all.iter().filter(|it| !it.me);
+            others.map(|it| (it.device, it.wallet.short(), it.hand.get().is_some())).collect()
         });
         if let Some(before) = before {
-            let came = now.iter().filter(|who| !before.contains(who));
-            let went = before.iter().filter(|who| !now.contains(who));
-            let words: Vec<_> = came
-                .map(|(_, who)| meeting::joined(who))
-                .chain(went.map(|(_, who)| meeting::left(who)))
-                .collect();
+            let mut words = Vec::new();
+            for (device, who, raised) in &now {
+                let was = before.iter().find(|(it, ..)| it == device).map(|(.., raised)| *raised);
+                if was.is_none() {
+                    words.push(meeting::joined(who));
+                }
+                match (was.unwrap_or(false), *raised) {
+                    (false, true) => words.push(meeting::raised(who)),
+                    (true, false) => words.push(meeting::lowered(who)),
+                    _ => {}
+                }
+            }
+            let gone = before.iter().filter(|(it, ..)| now.iter().all(|(here, ..)| here != it));
+            words.extend(gone.map(|(_, who, _)| meeting::left(who)));
             if !words.is_empty() {
                 live.say(words.join(". "));
             }

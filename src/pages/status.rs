@@ -13,6 +13,7 @@ enum Link {
     Idle,
     Connecting,
     NoRelay,
+    Direct(usize),
     Through(usize),
 }
 
@@ -25,8 +26,11 @@ impl Link {
             let connected = |status: &RelayStatus| matches!(status, RelayStatus::Connected { .. });
             let failed = |status: &RelayStatus| matches!(status, RelayStatus::Failed { .. });
             let through = relays.iter().filter(|relay| connected(&relay.state)).count();
+            let links = model.links.get();
             if through > 0 {
                 Self::Through(through)
+            } else if links > 0 {
+                Self::Direct(links)
             } else if relays.is_empty() {
                 let inside = model.stage.with(|stage| *stage == Stage::SignedIn);
                 if inside { Self::Connecting } else { Self::Idle }
@@ -43,6 +47,7 @@ impl Link {
             Self::Offline | Self::NoRelay => "down",
             Self::Idle => "idle",
             Self::Connecting => "connecting",
+            Self::Direct(_) => "direct",
             Self::Through(_) => "up",
         }
     }
@@ -53,6 +58,7 @@ impl Link {
             Self::Idle => shell::NOT_YET.to_owned(),
             Self::Connecting => shell::CONNECTING.to_owned(),
             Self::NoRelay => shell::NO_RELAY.to_owned(),
+            Self::Direct(members) => shell::direct(members),
             Self::Through(relays) => shell::connected(relays),
         }
     }
@@ -75,10 +81,16 @@ pub fn Connection() -> impl IntoView {
 #[component]
 pub fn Trouble() -> impl IntoView {
     let model = model();
-    let link = Memo::new(move |_| Link::of(model));
+    let link = Memo::new(move |_| match Link::of(model) {
+        Link::Direct(_) => Link::Direct(0),
+        link => link,
+    });
     move || match link.get() {
         Link::Offline => {
             Some(view! { <Banner icon="offline" text=shell::OFFLINE_HELP /> }.into_any())
+        }
+        Link::Direct(_) => {
+            Some(view! { <Banner icon="offline" text=shell::DIRECT_HELP /> }.into_any())
         }
         Link::NoRelay => {
             Some(view! { <Banner icon="offline" text=shell::NO_RELAY_HELP /> }.into_any())

@@ -18,9 +18,10 @@ pub fn Tile(
     /// Tries to reach them again.
     on_retry: Callback<()>,
 ) -> impl IntoView {
-    let Person { device, wallet, me, state, muted, speaking, level, .. } = person;
+    let Person { device, wallet, me, state, muted, hand, speaking, level, .. } = person;
     let state = Memo::new(move |_| state.get());
     let muted = Memo::new(move |_| muted.get());
+    let hand = Memo::new(move |_| hand.get());
     let speaking = Memo::new(move |_| speaking.get());
     let short = wallet.short();
     let name = if me { text::shell::YOU.to_owned() } else { short.clone() };
@@ -32,10 +33,22 @@ pub fn Tile(
             data-state=move || state_name(state.get())
             data-muted=move || muted.get().to_string()
             data-speaking=move || speaking.get().to_string()
-            data-hand="false"
+            data-hand=move || hand.get().is_some().to_string()
         >
             <div class="ring" style:--level=move || format!("{:.2}", level.get().clamp(0.0, 1.0))>
                 <Portrait wallet=wallet />
+                {move || {
+                    hand.get()
+                        .map(|number| {
+                            view! {
+                                <span class="corner corner-hand" title=meeting::hand(number)>
+                                    <Icon name="hand" />
+                                    <span aria-hidden="true">{number}</span>
+                                    <span class="visually-hidden">{meeting::hand(number)}</span>
+                                </span>
+                            }
+                        })
+                }}
                 <Show when=move || muted.get()>
                     <span class="corner" title=meeting::MUTED>
                         <Icon name="mic-off" />

@@ -20,6 +20,7 @@
 #![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
 
 pub mod access;
+mod budget;
 pub mod certificate;
 pub mod channel;
 pub mod config;

@@ -4,17 +4,18 @@
 //! comes. Everything here follows from what was last said by each device, so the same rules that
 //! set a meeting up also mend it.
 
+use crate::budget::Budget;
 use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
+use crate::gossip::GossipMessage;
 use crate::id::{DeviceKey, MeetingName, Wallet};
-use crate::media::{Link, LinkState, MediaCommand, MediaEvent};
-use crate::negotiation::{Negotiation, Step};
+use crate::media::{Link, LinkState, MediaCommand};
+use crate::negotiation::Negotiation;
 use crate::node::{JoinRefusal, Outbox, Output};
 use crate::peers::Peers;
-use crate::presence::{INTERVAL, MAX_AGE, MeetingMessage, Presence, Session, Signal, SignalBody};
+use crate::presence::{MeetingMessage, Presence, Session, SignedPresence};
 use crate::time::{Duration, Time};
 use crate::wire;
-use budget::Budget;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many may speak in one meeting; each pair has a connection of its own.
@@ -31,7 +32,9 @@ const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// Of how many devices it is remembered which numbers their connections had.
 const MAX_PAST: usize = 256;
 
-mod budget;
+mod attendance;
+mod calls;
+mod hearing;
 mod upkeep;
 
 /// Our own stay.
@@ -43,7 +46,8 @@ struct Seat {
     sequence: u64,
     muted: bool,
     hand: Option<Time>,
-    say_at: Time,
+    /// When it was last told.
+    said: Time,
 }
 
 /// Another device, as it last described itself.
@@ -62,6 +66,10 @@ struct Attendee {
     ever_heard: bool,
     /// We met in this meeting at this moment; the other's patience counts from here.
     met: Option<Time>,
+    /// Whom it hears, in its own words.
+    hearing: Vec<DeviceKey>,
+    /// When it was told whom we hear, and what, over the link that stands now.
+    told: Option<(Time, Vec<DeviceKey>)>,
 }
 
 /// A media connection to an attendee.
@@ -73,8 +81,12 @@ struct Call {
     broken: bool,
     negotiation: Negotiation,
     since: Time,
+    /// Since when nothing is heard, though there was.
+    down: Option<Time>,
     /// Since when it failed.
     failed: Option<Time>,
+    /// There is another network: new paths are to be looked for.
+    stale: bool,
     /// When it was asked to mend itself.
     mended: Option<Time>,
 }
@@ -97,6 +109,8 @@ impl Attendee {
             given_up: false,
             ever_heard: false,
             met: None,
+            hearing: Vec::new(),
+            told: None,
         }
     }
 
@@ -126,7 +140,9 @@ impl Call {
             broken: false,
             negotiation: Negotiation::new(polite),
             since: now,
+            down: None,
             failed: None,
+            stale: false,
             mended: None,
         }
     }
@@ -150,7 +166,7 @@ fn is_polite(peers: &Peers, device: DeviceKey) -> bool {
 }
 
 /// All meetings of the community that are heard of, and the one that we are in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meetings {
     seat: Option<Seat>,
     /// Our last stay, over now: some may not have heard that we left.
@@ -159,8 +175,33 @@ pub(crate) struct Meetings {
     /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
     /// have noticed, so no number is used again during our stay.
     past: BTreeMap<DeviceKey, (Session, u32)>,
-    budget: Budget,
+    /// The last stay of each that is known to be over, and when it was last said. What was said
+    /// of it before may still come by another way.
+    over: BTreeMap<DeviceKey, (Session, Time)>,
+    /// Connections made for wallets: a new stay or a higher attempt replaces one, and both cost
+    /// others no more than a message. Browsers make a limited number in the life of a page.
+    budget: Budget<Wallet>,
+    /// Gossip that is of no use taken from each that delivers it.
+    deliveries: Budget<DeviceKey>,
+    /// Gossip taken of each that publishes it.
+    words: Budget<DeviceKey>,
     links: u32,
+}
+
+impl Default for Meetings {
+    fn default() -> Self {
+        Self {
+            seat: None,
+            left: None,
+            others: BTreeMap::new(),
+            past: BTreeMap::new(),
+            over: BTreeMap::new(),
+            budget: Budget::new(16, Duration::from_secs(5)),
+            deliveries: Budget::new(256, Duration::from_millis(100)),
+            words: Budget::new(32, Duration::from_millis(500)),
+            links: 0,
+        }
+    }
 }
 
 impl Meetings {
@@ -183,7 +224,7 @@ impl Meetings {
         }
         self.leave(now, peers, out);
         let seat =
-            Seat { meeting, session, joined: now, sequence: 0, muted, hand: None, say_at: now };
+            Seat { meeting, session, joined: now, sequence: 0, muted, hand: None, said: now };
         self.seat = Some(seat);
         out.push(Output::Media(MediaCommand::Mute(muted)));
         self.say(false, now, peers, out);
@@ -201,6 +242,21 @@ impl Meetings {
             (other.attempt, other.ever_heard, other.met) = (0, false, None);
         }
         self.past.clear();
+    }
+
+    /// Since when our hand is raised.
+    pub(crate) fn hand(&self) -> Option<Time> {
+        self.seat.as_ref().and_then(|seat| seat.hand)
+    }
+
+    /// There is another network: all connections look for new paths.
+    pub(crate) fn network_changed(&mut self) {
+        for other in self.others.values_mut() {
+            other.hope();
+            if let Some(call) = other.call.as_mut() {
+                call.stale = true;
+            }
+        }
     }
 
     /// Whether we are in one.
@@ -236,8 +292,22 @@ impl Meetings {
         }
     }
 
+    /// Tells one device where we are.
+    pub(crate) fn present_to(
+        &mut self,
+        device: DeviceKey,
+        now: Time,
+        peers: &Peers,
+        out: &mut Outbox,
+    ) {
+        if let Some(signed) = self.presence(self.seat.is_none(), now, peers) {
+            out.send(device, Channel::Meeting, wire::encode(&MeetingMessage::Presence(signed)));
+        }
+    }
+
     /// A device may be spoken to from now on: it shall know where we are. What was said about a
-    /// call before may be lost, so one that does not stand yet is made anew.
+    /// call before may be lost, so one that does not stand yet, or of which was spoken, is made
+    /// anew.
     pub(crate) fn introduce(
         &mut self,
         device: DeviceKey,
@@ -245,18 +315,17 @@ impl Meetings {
         peers: &Peers,
         out: &mut Outbox,
     ) {
-        if let Some(frame) = self.presence_frame(self.seat.is_none(), now, peers) {
-            out.send(device, Channel::Meeting, frame);
-        }
+        self.present_to(device, now, peers, out);
         if let Some(other) = self.others.get_mut(&device) {
             other.hope();
-            if !other.hears() {
+            let open = other.call.as_ref().is_some_and(|call| call.negotiation.is_open());
+            if open || !other.hears() {
                 other.hang_up(out);
             }
         }
     }
 
-    fn presence_frame(&mut self, leaving: bool, now: Time, peers: &Peers) -> Option<Vec<u8>> {
+    fn presence(&mut self, leaving: bool, now: Time, peers: &Peers) -> Option<SignedPresence> {
         let own = peers.own();
         let seat = self.seat.as_mut().or(self.left.as_mut().filter(|_| leaving))?;
         seat.sequence += 1;
@@ -271,218 +340,29 @@ impl Meetings {
             leaving,
             hand: seat.hand.filter(|_| !leaving),
         };
-        Some(wire::encode(&MeetingMessage::Presence(presence.sign(&own.secret))))
+        Some(presence.sign(&own.secret))
     }
 
-    /// Tells everyone who is connected where we are.
+    /// Tells everyone where we are: by gossip, and each whom that does not reach by itself.
     fn say(&mut self, leaving: bool, now: Time, peers: &Peers, out: &mut Outbox) {
-        let Some(frame) = self.presence_frame(leaving, now, peers) else {
+        let Some(signed) = self.presence(leaving, now, peers) else {
             return;
         };
+        let frame = wire::encode(&MeetingMessage::Presence(signed.clone()));
+        let mut reached = false;
         for device in peers.ready() {
-            out.send(device, Channel::Meeting, frame.clone());
+            if peers.is_reached(device) {
+                reached = true;
+            } else {
+                out.send(device, Channel::Meeting, frame.clone());
+            }
+        }
+        if reached {
+            let device = peers.own().secret.device();
+            out.push(Output::Publish(wire::encode(&GossipMessage::Presence { device, signed })));
         }
         if let Some(seat) = self.seat.as_mut() {
-            seat.say_at = now + INTERVAL;
-        }
-    }
-
-    /// Takes a frame of the meeting channel from a device that passed. Returns whether it was of
-    /// use; what is not is counted, and otherwise ignored.
-    pub(crate) fn received(
-        &mut self,
-        device: DeviceKey,
-        frame: &[u8],
-        now: Time,
-        peers: &Peers,
-        out: &mut Outbox,
-    ) -> bool {
-        match wire::decode::<MeetingMessage>("meeting message", frame) {
-            Ok(MeetingMessage::Presence(signed)) => {
-                signed.is_by(device) && self.heard(device, signed.presence, now, peers, out)
-            }
-            Ok(MeetingMessage::Signal(signal)) => self.signal(device, signal, now, peers, out),
-            Err(_) => false,
-        }
-    }
-
-    fn heard(
-        &mut self,
-        device: DeviceKey,
-        presence: Presence,
-        now: Time,
-        peers: &Peers,
-        out: &mut Outbox,
-    ) -> bool {
-        let Some(certificate) = peers.certificate(device) else {
-            return false;
-        };
-        let their_clock = peers.clock(device, now);
-        let timely = their_clock.since(presence.time) <= MAX_AGE
-            && presence.time.since(their_clock) <= MAX_AGE
-            && presence.joined <= presence.time;
-        if presence.community != peers.own().community || !timely {
-            return false;
-        }
-        if let Some(known) = self.others.get_mut(&device) {
-            // Of two stays the later said is the later one: a device's frames keep their order.
-            let same = known.presence.session == presence.session;
-            if same && presence.sequence <= known.presence.sequence {
-                return false;
-            }
-            if same && !presence.leaving && known.presence.meeting == presence.meeting {
-                known.presence = presence;
-                known.certificate = certificate.clone();
-                known.heard = now;
-                return true;
-            }
-        } else if presence.leaving {
-            return true;
-        }
-        // A stay that ended or began takes its connection with it.
-        self.forget(device, out);
-        if !presence.leaving {
-            let past = self.past.remove(&device).filter(|(past, _)| *past == presence.session);
-            let attempt = past.map_or(0, |(_, attempt)| attempt);
-            let attendee = Attendee::new(presence, certificate.clone(), attempt, now);
-            self.others.insert(device, attendee);
-        }
-        true
-    }
-
-    fn forget(&mut self, device: DeviceKey, out: &mut Outbox) {
-        if let Some(mut other) = self.others.remove(&device) {
-            other.hang_up(out);
-            if other.attempt > 0 {
-                self.past.insert(device, (other.presence.session, other.attempt));
-            }
-            if self.past.len() > MAX_PAST {
-                self.past.pop_first();
-            }
-        }
-    }
-
-    fn signal(
-        &mut self,
-        device: DeviceKey,
-        signal: Signal,
-        now: Time,
-        peers: &Peers,
-        out: &mut Outbox,
-    ) -> bool {
-        let Some(seat) = &self.seat else { return false };
-        let seated = self.seated(seat, peers).is_ok_and(|seated| seated.contains(&device));
-        let Some(other) = self.others.get_mut(&device).filter(|_| seated) else {
-            return false;
-        };
-        let meant = other.presence.meeting == seat.meeting
-            && other.presence.session == signal.from
-            && seat.session == signal.to;
-        if !meant || !signal.body.fits() || signal.attempt < other.attempt || signal.attempt == 0 {
-            return false;
-        }
-        if signal.attempt > other.attempt {
-            // A connection begins with an offer: frames keep their order.
-            if !signal.body.is_offer() || !self.budget.spend(other.wallet(), now) {
-                return false;
-            }
-            other.hang_up(out);
-            other.attempt = signal.attempt;
-            self.links += 1;
-            let polite = is_polite(peers, device);
-            other.call = Some(Call::open(Link(self.links), polite, now, out));
-        }
-        let Some(call) = other.call.as_mut() else {
-            return false;
-        };
-        let useful = match signal.body {
-            SignalBody::Description(description) => call.negotiation.receive(description),
-            SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
-        };
-        self.drain(device, peers, out);
-        useful
-    }
-
-    pub(crate) fn media(&mut self, event: MediaEvent, now: Time, peers: &Peers, out: &mut Outbox) {
-        let link = match &event {
-            MediaEvent::NegotiationNeeded { link }
-            | MediaEvent::LocalDescription { link, .. }
-            | MediaEvent::Applied { link, .. }
-            | MediaEvent::LocalCandidate { link, .. }
-            | MediaEvent::State { link, .. }
-            | MediaEvent::Broken { link, .. } => *link,
-        };
-        let is_it = |other: &Attendee| other.call.as_ref().is_some_and(|call| call.link == link);
-        let Some((device, other)) = self.others.iter_mut().find(|(_, other)| is_it(other)) else {
-            return;
-        };
-        let device = *device;
-        let Some(call) = other.call.as_mut() else {
-            return;
-        };
-        match event {
-            MediaEvent::NegotiationNeeded { .. } => call.negotiation.needed(),
-            MediaEvent::LocalDescription { description, .. } => {
-                call.negotiation.described(description);
-            }
-            MediaEvent::Applied { kind, .. } => call.negotiation.applied(kind),
-            MediaEvent::LocalCandidate { candidate, .. } => call.negotiation.found(candidate),
-            MediaEvent::State { state, .. } => {
-                call.state = state;
-                match state {
-                    LinkState::Connected => {
-                        (call.ever_connected, call.failed, call.mended) = (true, None, None);
-                        other.ever_heard = true;
-                        other.hope();
-                    }
-                    LinkState::Failed => {
-                        call.failed.get_or_insert(now);
-                    }
-                    LinkState::Connecting | LinkState::Disconnected => {}
-                }
-            }
-            MediaEvent::Broken { .. } => {
-                // Nothing can be mended here; the upkeep makes a new one.
-                call.broken = true;
-                call.state = LinkState::Failed;
-            }
-        }
-        self.drain(device, peers, out);
-    }
-
-    /// Carries out what a negotiation asks for. What cannot be said now is never said: the call
-    /// is made anew when the two can speak again.
-    fn drain(&mut self, device: DeviceKey, peers: &Peers, out: &mut Outbox) {
-        let Some(seat) = &self.seat else { return };
-        let Some(other) = self.others.get_mut(&device) else {
-            return;
-        };
-        let (from, to, attempt) = (seat.session, other.presence.session, other.attempt);
-        let Some(call) = other.call.as_mut() else {
-            return;
-        };
-        let link = call.link;
-        while let Some(step) = call.negotiation.poll() {
-            let body = match step {
-                Step::Describe => {
-                    out.push(Output::Media(MediaCommand::Describe { link }));
-                    continue;
-                }
-                Step::Apply(description) => {
-                    out.push(Output::Media(MediaCommand::Apply { link, description }));
-                    continue;
-                }
-                Step::AddCandidate(candidate) => {
-                    out.push(Output::Media(MediaCommand::AddCandidate { link, candidate }));
-                    continue;
-                }
-                Step::SendDescription(description) => SignalBody::Description(description),
-                Step::SendCandidate(candidate) => SignalBody::Candidate(candidate),
-            };
-            if peers.is_ready(device) {
-                let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
-                out.send(device, Channel::Meeting, wire::encode(&signal));
-            }
+            seat.said = now;
         }
     }
 }

@@ -79,6 +79,12 @@ impl Negotiation {
         self.steps.pop_front()
     }
 
+    /// Whether an exchange of descriptions is under way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase != Phase::Stable
+    }
+
     /// The media layer wants an offer made. While an exchange is open this is ignored: the media
     /// layer asks again once it is closed.
     pub fn needed(&mut self) {

@@ -3,270 +3,25 @@
 //! The contract with whoever drives it: after every [`Node::handle`], drain [`Node::poll`] until
 //! it returns `None`, and call `handle(Input::Tick, ..)` when [`Node::wake_at`] has come.
 
-use crate::access::{AccessAnswer, AccessBook, Batch, Verdict};
+use crate::access::{AccessBook, Verdict};
 use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
-use crate::gossip::{GossipId, GossipVerdict};
-use crate::hello::Refusal;
-use crate::id::{Community, DeviceKey, DeviceSecret, MeetingName, Wallet};
-use crate::media::{Link, MediaCommand, MediaEvent};
+use crate::gossip::GossipVerdict;
+use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::meeting::Meetings;
 use crate::peers::{Own, Peers};
-use crate::presence::Session;
 use crate::time::{Duration, Time};
 use std::collections::{BTreeMap, VecDeque};
 
+mod seam;
+
+pub use seam::ParticipantState;
+pub use seam::{Event, Input, JoinRefusal, LinkFailure, Member, Output, Participant};
+
 /// How often the community's version is asked for, before jitter.
 const VERSION_PACE: Duration = Duration::from_secs(54);
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Time passed.
-    Tick,
-    /// These devices were at a meeting point when we came.
-    Present {
-        /// Which relay says so, by a number of its own.
-        source: u32,
-        /// Who.
-        devices: Vec<DeviceKey>,
-    },
-    /// This one came later.
-    Arrived {
-        /// Which relay says so, by a number of its own.
-        source: u32,
-        /// Who.
-        device: DeviceKey,
-    },
-    /// No relay lists this one any more.
-    Left(DeviceKey),
-    /// The first connection to a device stands; the network vouches for its key.
-    Connected(DeviceKey),
-    /// The last connection to it is gone.
-    Disconnected(DeviceKey),
-    /// It could not be reached.
-    DialFailed(DeviceKey),
-    /// The direct link to a connected device stands, is proven, and everything runs on it.
-    Linked(DeviceKey),
-    /// The direct link is gone; a circuit carries on. If nothing carries on,
-    /// [`Input::Disconnected`] comes instead.
-    Unlinked(DeviceKey),
-    /// The answer to [`Output::Link`] if no link came of it.
-    LinkFailed {
-        /// To whom.
-        device: DeviceKey,
-        /// Why.
-        failure: LinkFailure,
-    },
-    /// A frame of gossip; answered by exactly one [`Output::Judge`].
-    Gossip {
-        /// Who delivered it; it need not be who published it.
-        source: DeviceKey,
-        /// Its [`gossip::id`](crate::gossip::id).
-        id: GossipId,
-        /// What, at most [`gossip::MAX_FRAME`](crate::gossip::MAX_FRAME) bytes.
-        frame: Vec<u8>,
-    },
-    /// What is published from now on reaches this device, too; said again for each new link.
-    GossipReaches(DeviceKey),
-    /// The machine has another network, or its network came back.
-    NetworkChanged,
-    /// It sent a frame.
-    Received {
-        /// Who.
-        from: DeviceKey,
-        /// Where.
-        channel: Channel,
-        /// What, at most [`Channel::max_frame`] bytes.
-        frame: Vec<u8>,
-    },
-    /// The answer to [`Output::CheckAccess`], or `None` if the chain gave none.
-    Access {
-        /// The batch's number.
-        request: u32,
-        /// What the chain says.
-        answer: Option<AccessAnswer>,
-    },
-    /// The answer to [`Output::CheckVersion`].
-    Version(u64),
-    /// From the media layer.
-    Media(MediaEvent),
-    /// Go into a meeting.
-    Join {
-        /// Which.
-        meeting: MeetingName,
-        /// Random.
-        session: Session,
-        /// Whether to begin muted.
-        muted: bool,
-    },
-    /// Go out of it.
-    Leave,
-    /// Mute or unmute.
-    SetMuted(bool),
-    /// Raise or lower the hand.
-    SetHand(bool),
-    /// Try again to reach a participant that was given up on.
-    Retry(DeviceKey),
-    /// Ask the chain about our own wallet again, at once.
-    Recheck,
-}
-
-/// Why no direct link to a device came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LinkFailure {
-    /// There is no way to it, or not in time.
-    Unreachable,
-    /// The DTLS fingerprints that the other side signed are not those in use, or DTLS refused the
-    /// certificate that was announced: somebody in between tampered with the signalling.
-    Attack,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Connect to a device.
-    Dial(DeviceKey),
-    /// Make a direct link to a device that passed; answered by [`Input::Linked`] or
-    /// [`Input::LinkFailed`].
-    Link(DeviceKey),
-    /// Send it what is queued for it, then close all connections to it.
-    Disconnect(DeviceKey),
-    /// Serve it all channels from now on.
-    Pass(DeviceKey),
-    /// Send it a frame.
-    Send {
-        /// To whom.
-        to: DeviceKey,
-        /// Where.
-        channel: Channel,
-        /// What.
-        frame: Vec<u8>,
-    },
-    /// Publish a frame to all members that gossip reaches.
-    Publish(Vec<u8>),
-    /// What becomes of a frame of gossip.
-    Judge {
-        /// Which frame.
-        id: GossipId,
-        /// Who delivered it.
-        source: DeviceKey,
-        /// What becomes of it.
-        verdict: GossipVerdict,
-    },
-    /// Ask the chain about wallets.
-    CheckAccess(Batch),
-    /// Ask the chain for the community's version.
-    CheckVersion,
-    /// For the media layer.
-    Media(MediaCommand),
-    /// For people.
-    Event(Event),
-}
-
-/// What people want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// What the contract says of our own wallet, at first and whenever it changes.
-    Own(Verdict),
-    /// Our own certificate is over.
-    CertificateExpired,
-    /// A member is online, or what is known of it changed.
-    Online(DeviceKey, Member),
-    /// It is no longer.
-    Offline(DeviceKey),
-    /// We did not let a device pass.
-    Refused {
-        /// Which.
-        device: DeviceKey,
-        /// Why.
-        refusal: Refusal,
-    },
-    /// A device did not let us pass.
-    RefusedBy {
-        /// Which.
-        device: DeviceKey,
-        /// Why, in its words.
-        refusal: Refusal,
-    },
-    /// Somebody between us and a device tampered with the making of a direct link.
-    Attack {
-        /// To which device.
-        device: DeviceKey,
-    },
-    /// A frame of a device that passed was malformed, late, or claimed what it must not.
-    Ignored {
-        /// Whose.
-        device: DeviceKey,
-    },
-    /// We are in a meeting.
-    Joined {
-        /// Which.
-        meeting: MeetingName,
-        /// Since when.
-        joined: Time,
-    },
-    /// We cannot be in it.
-    NotJoined(JoinRefusal),
-    /// We are out of it.
-    Left,
-    /// Somebody is in a meeting, or what is known of them changed.
-    Participant(DeviceKey, Participant),
-    /// Somebody is in no meeting any more.
-    ParticipantGone(DeviceKey),
-}
-
-/// Why a meeting cannot be joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinRefusal {
-    /// As many as can speak are there already.
-    Full,
-    /// Another device of the same wallet is there.
-    OtherDevice,
-}
-
-/// A member who is online.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
-    /// Whose device it is.
-    pub wallet: Wallet,
-    /// What the contract says of the wallet.
-    pub verdict: Verdict,
-}
-
-/// Somebody in a meeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Participant {
-    /// Whose device it is.
-    pub wallet: Wallet,
-    /// Where.
-    pub meeting: MeetingName,
-    /// Since when, by their clock.
-    pub joined: Time,
-    /// Whether they muted themselves.
-    pub muted: bool,
-    /// Since when their hand is raised, by their clock.
-    pub hand: Option<Time>,
-    /// Whether we hear each other.
-    pub state: ParticipantState,
-    /// The media connection to them, if any.
-    pub link: Option<Link>,
-}
-
-/// How well we hear each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParticipantState {
-    /// We are not in their meeting.
-    Elsewhere,
-    /// Not yet.
-    Connecting,
-    /// We do.
-    Connected,
-    /// We did, and are trying to again.
-    Reconnecting,
-    /// We gave up; [`Input::Retry`] tries again.
-    Failed,
-}
+/// Changes of the network come in bursts: after the first, the others are taken as one.
+const CHANGE_PACE: Duration = Duration::from_secs(1);
 
 /// Outputs in the order in which they came about.
 #[derive(Debug, Default)]
@@ -293,6 +48,10 @@ pub struct Node {
     peers: Peers,
     meetings: Meetings,
     version_at: Time,
+    /// When another network was last taken note of.
+    changed_at: Option<Time>,
+    /// It changed again since.
+    changed_again: bool,
     /// Our own wallet is let in.
     inside: bool,
     /// Our own certificate is over.
@@ -326,6 +85,8 @@ impl Node {
             peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
             version_at: now,
+            changed_at: None,
+            changed_again: false,
             inside: false,
             expired: false,
             shown: Shown::default(),
@@ -343,10 +104,10 @@ impl Node {
         let Self { access, peers, meetings, out, .. } = self;
         match input {
             Input::Tick => {}
-            Input::Present { devices, .. } => peers.present(devices, now),
-            Input::Arrived { device, .. } if admitted => peers.arrived(device, now),
+            Input::Present { source, devices } => peers.present(source, devices, now),
+            Input::Arrived { source, device } if admitted => peers.arrived(source, device, now),
             // It may dial us in vain before we are let in, so it is for us to reach it.
-            Input::Arrived { device, .. } => peers.present(vec![device], now),
+            Input::Arrived { source, device } => peers.present(source, vec![device], now),
             Input::Left(device) => peers.left(device),
             Input::Connected(device) if admitted => {
                 peers.connected(device, now, access.version(), out);
@@ -354,18 +115,34 @@ impl Node {
             Input::Connected(device) => out.push(Output::Disconnect(device)),
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
-            Input::Linked(_)
-            | Input::Unlinked(_)
-            | Input::GossipReaches(_)
-            | Input::NetworkChanged => {}
+            Input::Linked(device) => peers.linked(device, now),
+            Input::Unlinked(device) => {
+                peers.unlinked(device, now);
+                // What was said last may be lost with the link.
+                if peers.is_ready(device) {
+                    meetings.introduce(device, now, peers, out);
+                }
+            }
             Input::LinkFailed { device, failure } => {
+                peers.link_failed(device, failure, now);
                 if failure == LinkFailure::Attack {
                     out.event(Event::Attack { device });
                 }
             }
-            Input::Gossip { source, id, frame: _ } => {
-                out.push(Output::Judge { id, source, verdict: GossipVerdict::Ignore });
+            Input::GossipReaches(device) => {
+                if peers.gossip_reaches(device) {
+                    meetings.present_to(device, now, peers, out);
+                }
             }
+            Input::Gossip { source, id, frame } => {
+                let verdict = if admitted {
+                    meetings.gossip(source, &frame, now, peers, out)
+                } else {
+                    GossipVerdict::Ignore
+                };
+                out.push(Output::Judge { id, source, verdict });
+            }
+            Input::NetworkChanged => self.changed_again = true,
             Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
@@ -395,6 +172,18 @@ impl Node {
         self.settle(now);
     }
 
+    /// Who hears whom in our meeting, ourselves included, as each last said of itself.
+    #[must_use]
+    pub fn hearing(&self) -> Vec<(DeviceKey, Vec<DeviceKey>)> {
+        self.meetings.hearing(self.peers.own().secret.device())
+    }
+
+    /// Since when our own hand is raised.
+    #[must_use]
+    pub fn hand(&self) -> Option<Time> {
+        self.meetings.hand()
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.0.pop_front()
@@ -410,6 +199,7 @@ impl Node {
             self.access.wake_at(),
             self.peers.wake_at().filter(|_| self.inside),
             self.meetings.wake_at(&self.peers),
+            self.change_at(),
             (!self.expired).then_some(expires),
         ];
         time.shown(due.into_iter().flatten().fold(self.version_at, Time::min))
@@ -421,6 +211,12 @@ impl Node {
         let own = self.access.verdict(certificate.statement.wallet, now);
         !certificate.expired(self.peers.time().shown(now))
             && own.is_some_and(|verdict| verdict.standing.role.admits())
+    }
+
+    /// When to take note of another network.
+    fn change_at(&self) -> Option<Time> {
+        let due = self.changed_at.map_or(Time::default(), |at| at + CHANGE_PACE);
+        self.changed_again.then_some(due)
     }
 
     fn received(&mut self, from: DeviceKey, channel: Channel, frame: &[u8], now: Time) {
@@ -440,6 +236,11 @@ impl Node {
     /// Does what follows from the state as it is now, whatever led to it.
     fn settle(&mut self, now: Time) {
         self.inside = self.admitted(now);
+        if self.change_at().is_some_and(|at| at <= now) {
+            (self.changed_at, self.changed_again) = (Some(now), false);
+            self.peers.network_changed(now);
+            self.meetings.network_changed();
+        }
         let Self { access, peers, meetings, out, .. } = self;
         if now >= self.version_at {
             // Each device has a rhythm of its own, so that they do not all ask at once.
@@ -475,6 +276,9 @@ impl Node {
         if let Some(refusal) = meetings.tick(now, peers, access, out) {
             out.event(Event::Left);
             out.event(Event::NotJoined(refusal));
+        }
+        if self.inside {
+            peers.tick_links(now, out);
         }
         if let Some(batch) = access.next_batch(now) {
             out.push(Output::CheckAccess(batch));

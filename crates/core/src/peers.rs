@@ -1,25 +1,24 @@
-//! Other devices of the community: finding, dialling, and letting them pass.
+//! Other devices of the community: finding, dialling, letting them pass, and direct links.
 
 use crate::access::AccessBook;
 use crate::certificate::DeviceCertificate;
-use crate::channel::Channel;
-use crate::hello::{Hello, HelloMessage, Refusal};
+use crate::hello::Hello;
 use crate::id::{Community, DeviceKey, DeviceSecret};
-use crate::node::{Event, Member, Outbox, Output};
+use crate::node::{Member, Outbox, Output};
 use crate::time::{Duration, SteadyClock, Time};
-use crate::wire;
+use links::Link;
 use std::collections::BTreeMap;
+
+mod finding;
+mod greeting;
+mod links;
 
 /// The most devices kept in mind.
 const MAX_PEERS: usize = 256;
 /// The most devices connected that have not passed.
 const MAX_STRANGERS: usize = 32;
-/// The most devices dialled at once.
-const MAX_DIALS: usize = 4;
-/// How long a device may take to pass.
-const HELLO_TIME: Duration = Duration::from_secs(10);
-/// How long a dial may take until its place is given to another.
-const DIAL_TIME: Duration = Duration::from_secs(30);
+/// The most ways by which one device was learnt of that are kept.
+const MAX_SOURCES: usize = 4;
 /// How long a connection must have lasted for the next one to be tried without waiting.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -31,6 +30,17 @@ pub(crate) struct Own {
     pub(crate) certificate: DeviceCertificate,
 }
 
+/// Who told us of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// It came by itself.
+    Itself,
+    /// A relay, by its number.
+    Relay(u32),
+    /// A member who delivered its gossip.
+    Member(DeviceKey),
+}
+
 #[derive(Debug, Default)]
 struct Peer {
     /// A relay says that it is there.
@@ -38,6 +48,15 @@ struct Peer {
     /// It was there before us, or passed once: it is for us too to reach it, for as long as a
     /// relay lists it.
     wanted: bool,
+    /// Members told us of it: when last, and by whose delivery first.
+    heard_of: Option<(Time, DeviceKey)>,
+    /// When it was last seen in our meeting.
+    companion: Option<Time>,
+    /// Until when nothing that others say of it makes us reach for it.
+    shunned: Option<Time>,
+    sources: Vec<Source>,
+    /// How far its clock is ahead of ours, in milliseconds, since it said hello.
+    ahead: i64,
     /// When to dial it.
     dial_at: Option<Time>,
     /// Since when it is being dialled.
@@ -45,18 +64,25 @@ struct Peer {
     /// How often in a row it could not be reached, or not be kept.
     failures: u32,
     session: Option<Connection>,
+    link: Link,
 }
 
 impl Peer {
-    /// Counts a failure, and tries again later if that is for us to do.
-    fn failed(&mut self, now: Time, patience: Duration) {
-        self.failures = self.failures.saturating_add(1);
-        self.retry(now, patience);
+    /// Whether it is for us to reach it, and there may be a way.
+    const fn within_reach(&self) -> bool {
+        (self.listed && self.wanted) || self.heard_of.is_some() || self.companion.is_some()
     }
 
-    fn retry(&mut self, now: Time, patience: Duration) {
-        let wanted = self.listed && self.wanted;
-        self.dial_at = wanted.then(|| now + patience + backoff(self.failures));
+    /// Whether nothing would be lost with it.
+    const fn forgettable(&self) -> bool {
+        let known = self.listed || self.heard_of.is_some() || self.companion.is_some();
+        !known && self.shunned.is_none() && self.session.is_none() && self.dialling.is_none()
+    }
+
+    fn learnt(&mut self, source: Source) {
+        if !self.sources.contains(&source) && self.sources.len() < MAX_SOURCES {
+            self.sources.push(source);
+        }
     }
 }
 
@@ -64,12 +90,12 @@ impl Peer {
 #[derive(Debug)]
 struct Connection {
     since: Time,
+    /// We dialled it.
+    ours: bool,
     /// We said hello.
     greeted: bool,
     /// It said hello, with a certificate that holds as far as can be told without the chain.
     theirs: Option<Box<Hello>>,
-    /// How far its clock is ahead of ours, in milliseconds.
-    ahead: i64,
     /// We let it pass.
     passed: bool,
     /// It let us pass.
@@ -90,11 +116,13 @@ pub(crate) struct Peers {
     own: Own,
     time: SteadyClock,
     peers: BTreeMap<DeviceKey, Peer>,
+    /// When [`Self::tick_links`] has something to do.
+    links_at: Option<Time>,
 }
 
 impl Peers {
     pub(crate) fn new(own: Own) -> Self {
-        Self { own, time: SteadyClock::default(), peers: BTreeMap::new() }
+        Self { own, time: SteadyClock::default(), peers: BTreeMap::new(), links_at: None }
     }
 
     /// The clock of this device.
@@ -153,7 +181,7 @@ impl Peers {
 
     /// What the clock of a device shows at `now`.
     pub(crate) fn clock(&self, device: DeviceKey, now: Time) -> Time {
-        let ahead = self.connection(device).map_or(0, |connection| connection.ahead);
+        let ahead = self.peers.get(&device).map_or(0, |peer| peer.ahead);
         Time(now.0.saturating_add_signed(ahead))
     }
 
@@ -179,43 +207,14 @@ impl Peers {
         if !self.peers.contains_key(&device) && self.peers.len() >= MAX_PEERS {
             // Those that are merely listed go first: anybody may have themselves listed.
             let idle = |peer: &Peer| peer.session.is_none() && peer.dialling.is_none();
-            let rank = |peer: &Peer| (peer.wanted, peer.listed);
+            let rank = |peer: &Peer| {
+                (peer.companion.is_some(), peer.heard_of.is_some(), peer.wanted, peer.listed)
+            };
             let idle = self.peers.iter().filter(|(_, peer)| idle(peer));
             let victim = idle.min_by_key(|(_, peer)| rank(peer)).map(|(device, _)| *device);
             self.peers.remove(&victim?);
         }
         Some(self.peers.entry(device).or_default())
-    }
-
-    /// These were at the meeting point before us: it is for us to dial them.
-    pub(crate) fn present(&mut self, devices: Vec<DeviceKey>, now: Time) {
-        for device in devices {
-            if let Some(peer) = self.entry(device) {
-                peer.listed = true;
-                peer.wanted = true;
-                peer.failures = 0;
-                peer.dial_at = Some(now);
-            }
-        }
-    }
-
-    /// This one came after us: it dials. One that is wanted is dialled all the same if it does not.
-    pub(crate) fn arrived(&mut self, device: DeviceKey, now: Time) {
-        if let Some(peer) = self.entry(device) {
-            peer.listed = true;
-            peer.failures = 0;
-            if peer.wanted {
-                peer.dial_at = Some(now + Duration::from_secs(5));
-            }
-        }
-    }
-
-    /// This one left the meeting point.
-    pub(crate) fn left(&mut self, device: DeviceKey) {
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.listed = false;
-            peer.dial_at = None;
-        }
     }
 
     pub(crate) fn connected(
@@ -233,52 +232,26 @@ impl Peers {
         let Some(peer) = self.entry(device) else {
             return out.push(Output::Disconnect(device));
         };
-        let dialled = peer.dialling.take().is_some();
-        if strangers >= MAX_STRANGERS && !dialled {
+        let ours = peer.dialling.take().is_some();
+        if strangers >= MAX_STRANGERS && !ours {
             return out.push(Output::Disconnect(device));
         }
         peer.dial_at = None;
+        if peer.sources.is_empty() {
+            peer.learnt(Source::Itself);
+        }
+        peer.link.gone();
         peer.session = Some(Connection {
             since: now,
+            ours,
             greeted: false,
             theirs: None,
-            ahead: 0,
             passed: false,
             welcomed: false,
             ready_at: None,
         });
-        if dialled {
+        if ours {
             self.greet(device, now, version, out);
-        }
-    }
-
-    /// The last connection to it is gone.
-    pub(crate) fn disconnected(&mut self, device: DeviceKey, now: Time) {
-        let first = device > self.own.secret.device();
-        let Some(peer) = self.peers.get_mut(&device) else {
-            return;
-        };
-        let Some(session) = peer.session.take() else {
-            return;
-        };
-        if session.ready() && now.since(session.since) >= STABLE {
-            peer.failures = 0;
-        } else {
-            peer.failures = peer.failures.saturating_add(1);
-        }
-        // Both lost it at once; one of the two tries first, so that they do not cross.
-        peer.retry(now, Duration::from_secs(if first { 1 } else { 4 }));
-        if !peer.listed {
-            self.peers.remove(&device);
-        }
-    }
-
-    pub(crate) fn dial_failed(&mut self, device: DeviceKey, now: Time) {
-        if let Some(peer) = self.peers.get_mut(&device)
-            && peer.dialling.take().is_some()
-            && peer.session.is_none()
-        {
-            peer.failed(now, Duration::ZERO);
         }
     }
 
@@ -289,221 +262,16 @@ impl Peers {
             if peer.session.take().is_some() {
                 out.push(Output::Disconnect(*device));
             }
+            peer.link.gone();
+            (peer.heard_of, peer.companion) = (None, None);
             (peer.wanted, peer.dial_at, peer.dialling) = (true, Some(now), None);
         }
         self.peers.retain(|_, peer| peer.listed);
+        self.links_at = None;
     }
 
-    /// Takes a frame of the hello channel.
-    pub(crate) fn received(
-        &mut self,
-        device: DeviceKey,
-        frame: &[u8],
-        now: Time,
-        access: &mut AccessBook,
-        out: &mut Outbox,
-    ) {
-        let community = self.own.community;
-        let Some(connection) = self.peers.get_mut(&device).and_then(|peer| peer.session.as_mut())
-        else {
-            return;
-        };
-        match wire::decode::<HelloMessage>("hello", frame) {
-            Ok(HelloMessage::Hello(hello)) if connection.theirs.is_none() => {
-                let certificate = &hello.certificate;
-                if certificate.statement.registry == community.registry
-                    && hello.community != community.id
-                {
-                    return self.refuse(device, Refusal::OtherCommunity, now, out);
-                }
-                if certificate.check(device, community.registry, self.time.shown(now)).is_err() {
-                    return self.refuse(device, Refusal::Certificate, now, out);
-                }
-                connection.ahead = ahead(hello.time, now);
-                connection.theirs = Some(hello);
-                self.judge(device, now, access, out);
-            }
-            Ok(HelloMessage::Welcome) if connection.greeted => connection.welcomed = true,
-            Ok(HelloMessage::Refused(refusal)) => {
-                out.push(Output::Event(Event::RefusedBy { device, refusal }));
-                // It will not come to us, so it is for us to try again. One to whom we said nothing
-                // would have us come and say who we are, for a word of refusal.
-                let greeted = connection.greeted;
-                if let Some(peer) = self.peers.get_mut(&device) {
-                    peer.wanted |= greeted;
-                }
-                self.drop_connection(device, now, out);
-            }
-            Ok(HelloMessage::Hello(_) | HelloMessage::Welcome) | Err(_) => {
-                self.refuse(device, Refusal::Malformed, now, out);
-            }
-        }
-    }
-
-    /// Lets a device pass, or not, by what is known of its wallet now.
-    fn judge(&mut self, device: DeviceKey, now: Time, access: &mut AccessBook, out: &mut Outbox) {
-        let Some(peer) = self.peers.get_mut(&device) else {
-            return;
-        };
-        let Some(connection) = peer.session.as_mut() else {
-            return;
-        };
-        let Some(hello) = connection.theirs.as_deref() else {
-            return;
-        };
-        let certificate = &hello.certificate;
-        if certificate.expired(self.time.shown(now)) {
-            return self.refuse(device, Refusal::Certificate, now, out);
-        }
-        let Some(verdict) = access.verdict(certificate.statement.wallet, now) else {
-            access.want(certificate.statement.wallet);
-            return;
-        };
-        if !verdict.standing.role.admits() {
-            return self.refuse(device, Refusal::NotAMember, now, out);
-        }
-        if certificate.check_cutoff(verdict.standing.device_cutoff).is_err() {
-            return self.refuse(device, Refusal::Certificate, now, out);
-        }
-        if connection.passed {
-            return;
-        }
-        if certificate.check_wallet().is_err() {
-            return self.refuse(device, Refusal::Certificate, now, out);
-        }
-        connection.passed = true;
-        peer.wanted = true;
-        if hello.version > access.version() {
-            out.push(Output::CheckVersion);
-        }
-        out.push(Output::Pass(device));
-        send(device, &HelloMessage::Welcome, out);
-        self.greet(device, now, access.version(), out);
-    }
-
-    /// Says why and lets go of it.
-    fn refuse(&mut self, device: DeviceKey, refusal: Refusal, now: Time, out: &mut Outbox) {
-        send(device, &HelloMessage::Refused(refusal), out);
-        out.push(Output::Event(Event::Refused { device, refusal }));
-        if let Some(peer) = self.peers.get_mut(&device)
-            && refusal != Refusal::Undecided
-        {
-            // It is for this one to come back, once it has what it lacks.
-            peer.wanted = false;
-        }
-        self.drop_connection(device, now, out);
-    }
-
-    fn drop_connection(&mut self, device: DeviceKey, now: Time, out: &mut Outbox) {
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.session = None;
-            // Whatever it was, it will not be different in a second.
-            peer.failures = peer.failures.max(2);
-            peer.failed(now, Duration::ZERO);
-        }
-        out.push(Output::Disconnect(device));
-    }
-
-    fn greet(&mut self, device: DeviceKey, now: Time, version: u64, out: &mut Outbox) {
-        let Some(connection) = self.peers.get_mut(&device).and_then(|peer| peer.session.as_mut())
-        else {
-            return;
-        };
-        if !std::mem::replace(&mut connection.greeted, true) {
-            let hello = Hello {
-                certificate: self.own.certificate.clone(),
-                community: self.own.community.id,
-                version,
-                time: now,
-            };
-            send(device, &HelloMessage::Hello(Box::new(hello)), out);
-        }
-    }
-
-    /// The chain gave new verdicts: those who waited may pass, those who lost their seat go.
-    pub(crate) fn judge_all(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
-        let devices: Vec<_> = self.peers.keys().copied().collect();
-        for device in devices {
-            self.judge(device, now, access, out);
-        }
-    }
-
-    /// Dials whom it is time to dial, and gives up on those who take too long to pass.
-    pub(crate) fn tick(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
-        for peer in self.peers.values_mut() {
-            if peer.dialling.take_if(|since| now.since(*since) >= DIAL_TIME).is_some() {
-                peer.failed(now, Duration::ZERO);
-            }
-            if let Some(hello) = peer.session.as_ref().and_then(|session| session.theirs.as_ref()) {
-                access.refresh(hello.certificate.statement.wallet, now);
-            }
-        }
-        let due = |peer: &Peer| peer.dial_at.filter(|at| *at <= now);
-        let mut due: Vec<_> =
-            self.peers.iter().filter_map(|(device, peer)| Some((due(peer)?, *device))).collect();
-        due.sort_unstable();
-        let mut dialling = self.dialling();
-        for (_, device) in due {
-            let Some(peer) = self.peers.get_mut(&device).filter(|_| dialling < MAX_DIALS) else {
-                break;
-            };
-            peer.dial_at = None;
-            if peer.session.is_none() && peer.dialling.is_none() {
-                peer.dialling = Some(now);
-                dialling += 1;
-                out.push(Output::Dial(device));
-            }
-        }
-        let slow = |connection: &Connection| {
-            !connection.ready() && now.since(connection.since) >= HELLO_TIME
-        };
-        let late = self.peers.iter().filter(|(_, peer)| peer.session.as_ref().is_some_and(slow));
-        let late: Vec<_> = late.map(|(device, _)| *device).collect();
-        for device in late {
-            self.refuse(device, Refusal::Undecided, now, out);
-        }
-        let shown = self.time.shown(now);
-        let expired = |connection: &Connection| {
-            connection.theirs.as_ref().is_some_and(|hello| hello.certificate.expired(shown))
-        };
-        if self.peers.values().any(|peer| peer.session.as_ref().is_some_and(expired)) {
-            self.judge_all(now, access, out);
-        }
-    }
-
-    /// When [`Self::tick`] has something to do.
+    /// When [`Self::tick`] or [`Self::tick_links`] has something to do.
     pub(crate) fn wake_at(&self) -> Option<Time> {
-        let free = self.dialling() < MAX_DIALS;
-        let dial = |peer: &Peer| peer.dial_at.filter(|_| free);
-        let slow = |peer: &Peer| peer.dialling.map(|since| since + DIAL_TIME);
-        let hello = |peer: &Peer| {
-            let connection = peer.session.as_ref()?;
-            if !connection.ready() {
-                return Some(connection.since + HELLO_TIME);
-            }
-            let expires = connection.theirs.as_ref()?.certificate.statement.expires;
-            Some(self.time.when(Time::from_secs(expires)))
-        };
-        let due = |peer| [dial(peer), slow(peer), hello(peer)];
-        self.peers.values().flat_map(due).flatten().min()
+        [self.dial_wake(), self.hello_wake(), self.links_at].into_iter().flatten().min()
     }
-
-    fn dialling(&self) -> usize {
-        self.peers.values().filter(|peer| peer.dialling.is_some()).count()
-    }
-}
-
-/// How far `theirs` is ahead of `ours`, at most a day either way.
-fn ahead(theirs: Time, ours: Time) -> i64 {
-    let difference = i128::from(theirs.0) - i128::from(ours.0);
-    i64::try_from(difference.clamp(-86_400_000, 86_400_000)).unwrap_or_default()
-}
-
-fn backoff(failures: u32) -> Duration {
-    let seconds = if failures == 0 { 0 } else { 1 << failures.min(6) };
-    Duration::from_secs(seconds)
-}
-
-fn send(device: DeviceKey, message: &HelloMessage, out: &mut Outbox) {
-    out.send(device, Channel::Hello, wire::encode(message));
 }

@@ -137,6 +137,18 @@ impl SignalBody {
     }
 }
 
+/// Whom a device hears in its meeting: those with whom its media connection stands.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Hears {
+    /// The sender's stay.
+    #[n(0)]
+    pub session: Session,
+    /// Whom it hears, as many as can speak at most.
+    #[n(1)]
+    pub devices: Vec<DeviceKey>,
+}
+
 /// A frame of `/chats/meeting/1`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum MeetingMessage {
@@ -146,6 +158,9 @@ pub enum MeetingMessage {
     /// How to connect.
     #[n(1)]
     Signal(#[n(0)] Signal),
+    /// Whom the sender hears.
+    #[n(2)]
+    Hears(#[n(0)] Hears),
 }
 
 #[cfg(test)]

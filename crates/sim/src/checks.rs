@@ -63,7 +63,7 @@ impl World {
 
     fn watchers(&self, device: usize, linked: bool) -> Vec<(usize, u32)> {
         let sees = |(number, page): &(usize, &crate::world::Device)| {
-            page.participants.contains_key(&device) && (!linked || self.linked(device, *number))
+            page.participants.contains_key(&device) && (!linked || self.connected(device, *number))
         };
         self.devices.iter().enumerate().filter(sees).map(|(n, page)| (n, page.life)).collect()
     }
@@ -92,7 +92,7 @@ impl World {
                 for (other, other_life) in by {
                     let page = &self.devices[other];
                     let same = page.life == other_life && !self.lost_time(other, 15_000);
-                    let heard = !linked || self.linked(device, other);
+                    let heard = !linked || self.connected(device, other);
                     if same && heard && page.participants.contains_key(&device) {
                         let how = if linked { "left" } else { "was killed" };
                         self.fail(format!("{other} still shows {device}, who {how}"));
@@ -180,6 +180,29 @@ impl World {
                 }
                 if participant.muted != self.devices[*other].muted {
                     return self.fail(format!("{number} shows {other}'s microphone wrongly"));
+                }
+                if participant.hand.is_some() != self.devices[*other].hand {
+                    return self.fail(format!("{number} shows {other}'s hand wrongly"));
+                }
+            }
+            if !inside.contains(&number) {
+                continue;
+            }
+            if let Some(other) = others.iter().find(|other| !self.linked(number, **other)) {
+                return self.fail(format!("{number} has no link to {other}"));
+            }
+            let key = |device: &usize| self.devices[*device].key;
+            let all: BTreeSet<_> = inside.iter().map(key).collect();
+            let table = page.node.as_ref().map(|node| node.hearing()).unwrap_or_default();
+            if table.len() != all.len() {
+                return self.fail(format!("{number} knows of {} who hears whom", table.len()));
+            }
+            for (device, hears) in table {
+                let mut hears: BTreeSet<_> = hears.into_iter().collect();
+                hears.insert(device);
+                if hears != all {
+                    let device = self.by_key[&device];
+                    return self.fail(format!("{number} believes that {device} hears not all"));
                 }
             }
         }

@@ -1,9 +1,11 @@
 //! What goes wrong, and what people do.
 
 use crate::checks::Check;
+use crate::network::RELAYS;
 use crate::world::{Happening, SETTLE, World};
 use chats_core::access::Role;
 use chats_core::channel::Channel;
+use chats_core::gossip;
 use chats_core::node::Input;
 use rand::Rng;
 
@@ -20,12 +22,14 @@ pub(crate) enum Fault {
     Return { device: usize },
     /// A connection breaks.
     Connection,
+    /// A direct link breaks.
+    Link,
     /// Two devices cannot reach each other's media for a while.
     Media { pair: (usize, usize), length: u64 },
     /// A media connection turns out to be useless.
     Broken,
-    /// The relay is away for a while.
-    Relay { length: u64 },
+    /// A relay is away for a while.
+    Relay { relay: usize, length: u64 },
     /// A device has no network for a while.
     Offline { device: usize, length: u64 },
     /// The chain is silent or wrong for a while.
@@ -40,6 +44,10 @@ pub(crate) enum Fault {
     Garbage,
     /// Somebody mutes or unmutes.
     Mute { device: usize },
+    /// Somebody raises or lowers their hand.
+    Hand { device: usize },
+    /// A device has another network, and says so.
+    Network { device: usize },
     /// Paths may have come back.
     Look,
 }
@@ -62,17 +70,20 @@ impl World {
         let other = (device + self.rng.random_range(1..nodes)) % nodes;
         let length = self.rng.random_range(1000..40_000);
         match self.rng.random_range(0..100) {
-            0..15 => Fault::Connection,
+            0..8 => Fault::Connection,
+            8..15 => Fault::Link,
             15..30 => Fault::Media { pair: (device.min(other), device.max(other)), length },
             30..38 => Fault::Broken,
-            38..43 => Fault::Relay { length: length / 2 },
+            38..43 => Fault::Relay { relay: self.rng.random_range(0..RELAYS), length: length / 2 },
             43..51 => Fault::Offline { device, length: length / 2 },
             51..56 => Fault::Chain { length },
             56..61 => Fault::Expel { device, back: self.rng.random_range(140_000..200_000) },
             61..66 => Fault::Clock { device, by: -self.rng.random_range(100..900_000) },
             66..68 => Fault::Clock { device, by: self.rng.random_range(100..9000) },
             68..78 => Fault::Garbage,
-            78..84 => Fault::Mute { device },
+            78..80 => Fault::Mute { device },
+            80..82 => Fault::Hand { device },
+            82..84 => Fault::Network { device },
             84..92 => Fault::Kill { device },
             _ => Fault::Leave { device, back: length, close: self.rng.random_bool(0.3) },
         }
@@ -88,6 +99,7 @@ impl World {
         if self.config.verbose {
             eprintln!("{:>8}    {fault:?}", self.now);
         }
+        self.end_carried_circuits();
         if self.now >= self.config.minutes * 60_000 {
             self.network.bad_dials = 0;
         }
@@ -97,15 +109,17 @@ impl World {
             Fault::Leave { device, back, close } => self.leave(device, back, close),
             Fault::Return { device } => self.devices[device].wants = true,
             Fault::Connection => self.cut_some_connection(),
+            Fault::Link => self.cut_some_link(),
             Fault::Media { pair, length } => {
                 let until = self.now + length;
                 let cut = self.media.cuts.entry(pair).or_default();
                 *cut = until.max(*cut);
+                self.cut_link_between(pair.0, pair.1, 8000);
                 self.connectivity();
                 self.soon(length, Fault::Look);
             }
             Fault::Broken => self.break_some_media(),
-            Fault::Relay { length } => self.relay_outage(length),
+            Fault::Relay { relay, length } => self.relay_outage(relay, length),
             Fault::Offline { device, length } => {
                 if self.devices[device].node.is_some() {
                     self.go_offline(device, length);
@@ -130,6 +144,12 @@ impl World {
                 self.devices[device].muted = muted;
                 self.input(device, Input::SetMuted(muted));
             }
+            Fault::Hand { device } => {
+                let hand = !self.devices[device].hand;
+                self.devices[device].hand = hand;
+                self.input(device, Input::SetHand(hand));
+            }
+            Fault::Network { device } => self.input(device, Input::NetworkChanged),
             Fault::Look => self.connectivity(),
         }
     }
@@ -189,7 +209,11 @@ impl World {
             (false, false) => return,
         };
         let length = self.rng.random_range(0..200);
-        let frame = (0..length).map(|_| self.rng.random()).collect();
+        let frame: Vec<u8> = (0..length).map(|_| self.rng.random()).collect();
+        if passed && self.rng.random_bool(0.5) {
+            self.garbage.insert(gossip::id(&frame));
+            return self.deliver(to, from, frame);
+        }
         let from = self.devices[from].key;
         self.input(to, Input::Received { from, channel, frame });
     }

@@ -13,9 +13,11 @@ mod faults;
 mod media;
 mod network;
 mod queue;
+mod scene;
 mod trace;
 mod world;
 
+pub use scene::Scene;
 pub use world::World;
 
 /// What to run.

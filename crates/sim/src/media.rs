@@ -291,7 +291,7 @@ impl World {
         half(theirs.0) == Some((theirs, mine)) && self.reachable(id.0, theirs.0.0)
     }
 
-    fn reachable(&self, a: usize, b: usize) -> bool {
+    pub(crate) fn reachable(&self, a: usize, b: usize) -> bool {
         let cut = self.media.cuts.get(&(a.min(b), a.max(b)));
         let on = |device: usize| {
             let page = &self.devices[device];

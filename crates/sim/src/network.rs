@@ -1,8 +1,12 @@
-//! A relay at which devices find each other, and connections between them.
+//! Connections between devices: circuits through a relay or a common member, and direct links.
 //!
 //! What `chats-net` does is done here too: several connections count as one session, a device
 //! that comes anew ends the session before, frames keep their order within a channel and not
 //! across channels, and only hello is taken from a device that was not let pass.
+
+mod gossip;
+mod links;
+mod relays;
 
 use crate::world::{Happening, World};
 use chats_core::channel::Channel;
@@ -10,26 +14,58 @@ use chats_core::node::Input;
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The relay, and every connection that there ever was.
+pub(crate) use gossip::Gossip;
+pub(crate) use relays::{RELAYS, Relay};
+
+/// The relays, and every connection that there ever was.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
-    pub(crate) relay_down_until: u64,
-    entered: BTreeSet<usize>,
+    pub(crate) relays: [Relay; RELAYS],
     conns: Vec<Conn>,
-    /// How many of 100 dials fail.
+    links: u32,
+    /// How many of 100 dials and links fail.
     pub(crate) bad_dials: u32,
+    /// Pairs (smaller first) that find no way to each other.
+    pub(crate) apart: BTreeSet<(usize, usize)>,
+}
+
+/// What carries a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Via {
+    Relay(usize),
+    Member,
 }
 
 /// A connection between two pages.
 #[derive(Debug)]
 struct Conn {
     ends: [usize; 2],
-    /// Broken, whether or not its ends noticed.
-    dead: bool,
+    circuit: Option<Via>,
+    /// The number of the direct link that stands.
+    link: Option<u32>,
     /// Ended by one end.
     closed: bool,
     /// When the last frame, or the connection itself, arrives at an end, by channel.
     last: [BTreeMap<Channel, u64>; 2],
+}
+
+impl Conn {
+    const fn alive(&self) -> bool {
+        !self.closed && (self.circuit.is_some() || self.link.is_some())
+    }
+
+    fn between(&self, a: usize, b: usize) -> bool {
+        self.ends.contains(&a) && self.ends.contains(&b)
+    }
+
+    /// Whether a frame that is sent over the link of this number, or over the circuit, arrives.
+    fn carries(&self, by: Option<u32>) -> bool {
+        match by {
+            Some(link) => !self.closed && self.link == Some(link),
+            // What is under way on a circuit is waited for before it is closed.
+            None => self.alive(),
+        }
+    }
 }
 
 /// What a device's network layer knows of another device.
@@ -37,23 +73,37 @@ struct Conn {
 pub(crate) struct Session {
     conn: usize,
     pub(crate) passed: bool,
+    /// Everything runs on this link.
+    link: Option<u32>,
+    /// What is published reaches the other.
+    reached: bool,
 }
 
 /// What happens in the network.
 #[derive(Debug)]
 pub(crate) enum Net {
-    /// A page comes to the relay.
-    Enter { device: usize, life: u32 },
+    /// A page comes to a relay.
+    Enter { device: usize, life: u32, relay: usize },
     /// A dial has its outcome.
     Dialled { from: usize, life: u32, to: usize },
     /// An end of a connection stands.
     Up { conn: usize, end: usize, life: u32 },
     /// An end of a connection notices that it is over.
     Down { conn: usize, end: usize },
+    /// A link that one end asked for has its outcome.
+    Linked { conn: usize, end: usize, life: u32 },
+    /// An end of a connection has its link.
+    LinkUp { conn: usize, end: usize, link: u32 },
+    /// An end of a connection notices that its link is gone.
+    LinkDown { conn: usize, end: usize, link: u32 },
+    /// Gossip reaches the other end of a link.
+    Reaches { conn: usize, end: usize, link: u32 },
+    /// A published frame arrives.
+    Gossip { conn: usize, end: usize, link: u32, frame: Vec<u8> },
     /// A frame arrives.
-    Frame { conn: usize, end: usize, channel: Channel, frame: Vec<u8> },
-    /// The relay tells of others.
-    Told { device: usize, life: u32, input: Input },
+    Frame { conn: usize, end: usize, by: Option<u32>, channel: Channel, frame: Vec<u8> },
+    /// A relay tells of others.
+    Told { device: usize, life: u32, relay: usize, input: Input },
 }
 
 impl World {
@@ -67,63 +117,19 @@ impl World {
         base + self.rng.random_range(0..50)
     }
 
-    fn can_reach_relay(&self, device: usize) -> bool {
+    fn is_on(&self, device: usize) -> bool {
         let page = &self.devices[device];
-        page.node.is_some()
-            && self.now >= self.network.relay_down_until
-            && self.now >= page.offline_until
-    }
-
-    pub(crate) fn enter_relay(&mut self, device: usize, wait: u64) {
-        let life = self.devices[device].life;
-        self.net(wait, Net::Enter { device, life });
-    }
-
-    fn told(&mut self, device: usize, input: Input) {
-        let wait = self.rng.random_range(5..80);
-        let page = &mut self.devices[device];
-        page.told_at = (self.now + wait).max(page.told_at);
-        let (life, at) = (page.life, page.told_at);
-        self.queue.push(at, Happening::Net(Net::Told { device, life, input }));
-    }
-
-    /// A device is off the relay; the others hear of it after `wait`.
-    pub(crate) fn off_relay(&mut self, device: usize) {
-        if self.network.entered.remove(&device) {
-            let key = self.devices[device].key;
-            for other in self.network.entered.clone() {
-                self.told(other, Input::Left(key));
-            }
-        }
-    }
-
-    /// The device itself lost the relay: nobody is listed for it any more.
-    pub(crate) fn lost_relay(&mut self, device: usize) {
-        self.off_relay(device);
-        for listed in std::mem::take(&mut self.devices[device].listing) {
-            let key = self.devices[listed].key;
-            self.told(device, Input::Left(key));
-        }
-    }
-
-    pub(crate) fn relay_outage(&mut self, length: u64) {
-        self.network.relay_down_until = self.now + length;
-        for device in 0..self.devices.len() {
-            self.lost_relay(device);
-            let wait = length + self.rng.random_range(100..5000);
-            self.enter_relay(device, wait);
-        }
-        for conn in 0..self.network.conns.len() {
-            self.cut_connection(conn, 1000);
-        }
+        page.node.is_some() && self.now >= page.offline_until
     }
 
     pub(crate) fn go_offline(&mut self, device: usize, length: u64) {
         self.devices[device].offline_until = self.now + length;
-        self.lost_relay(device);
         self.cut_all_of(device, 8000);
-        let wait = length + self.rng.random_range(100..3000);
-        self.enter_relay(device, wait);
+        for relay in 0..RELAYS {
+            self.lost_relay(device, relay);
+            let wait = length + self.rng.random_range(100..3000);
+            self.enter_relay(device, relay, wait);
+        }
     }
 
     /// Breaks every connection of a device; its ends notice within `notice`.
@@ -135,24 +141,43 @@ impl World {
         }
     }
 
+    /// Breaks all that connects two devices.
+    pub(crate) fn cut_between(&mut self, a: usize, b: usize) {
+        for conn in 0..self.network.conns.len() {
+            if self.network.conns[conn].between(a, b) {
+                self.cut_connection(conn, 1000);
+            }
+        }
+    }
+
     /// Breaks some connection.
     pub(crate) fn cut_some_connection(&mut self) {
-        let live = |conn: &Conn| !conn.dead && !conn.closed;
         let conns = self.network.conns.iter().enumerate();
-        let live: Vec<_> = conns.filter(|(_, conn)| live(conn)).map(|(id, _)| id).collect();
+        let live: Vec<_> = conns.filter(|(_, conn)| conn.alive()).map(|(id, _)| id).collect();
         if !live.is_empty() {
             let conn = live[self.rng.random_range(0..live.len())];
             self.cut_connection(conn, 8000);
         }
     }
 
+    /// Breaks a connection with all that carries it.
     fn cut_connection(&mut self, id: usize, notice: u64) {
         let conn = &mut self.network.conns[id];
-        if conn.dead || conn.closed {
+        if !conn.alive() {
             return;
         }
-        conn.dead = true;
-        let up = conn.last.each_ref().map(|last| last.values().copied().min().unwrap_or(0));
+        conn.circuit = None;
+        if conn.link.is_some() {
+            self.cut_link(id, notice);
+        } else {
+            self.both_notice(id, notice);
+        }
+    }
+
+    /// A connection that nothing carries is over; its ends notice within `notice`.
+    fn both_notice(&mut self, id: usize, notice: u64) {
+        let last = &self.network.conns[id].last;
+        let up = last.each_ref().map(|last| last.values().copied().min().unwrap_or(0));
         for (end, up) in up.into_iter().enumerate() {
             let at = (self.now + self.rng.random_range(50..notice)).max(up + 1);
             self.queue.push(at, Happening::Net(Net::Down { conn: id, end }));
@@ -176,14 +201,14 @@ impl World {
         if channel == Channel::Meeting && honest && self.never_admitted(to) {
             return self.fail(format!("{from} speaks to the stranger {to}"));
         }
-        let conn = session.conn;
+        let (conn, by) = (session.conn, session.link);
         let at = self.now + self.latency(from, to);
         let conn_of = &mut self.network.conns[conn];
         let end = usize::from(conn_of.ends[1] == to);
         let last = conn_of.last[end].entry(channel).or_default();
         *last = at.max(*last);
         let at = *last;
-        self.queue.push(at, Happening::Net(Net::Frame { conn, end, channel, frame }));
+        self.queue.push(at, Happening::Net(Net::Frame { conn, end, by, channel, frame }));
     }
 
     /// A page ends its session with another: what it sent arrives, what comes does not.
@@ -194,7 +219,7 @@ impl World {
         let key = self.devices[to].key;
         self.later_input(from, 0, Input::Disconnected(key));
         let conn = &mut self.network.conns[session.conn];
-        if conn.dead || conn.closed {
+        if !conn.alive() {
             return;
         }
         conn.closed = true;
@@ -204,12 +229,11 @@ impl World {
         self.queue.push(at, Happening::Net(Net::Down { conn: session.conn, end }));
     }
 
-    /// Whether a connection carries what two devices say to each other.
-    pub(crate) fn linked(&self, a: usize, b: usize) -> bool {
+    /// Whether what two devices say to each other arrives.
+    pub(crate) fn connected(&self, a: usize, b: usize) -> bool {
         let live = |from: usize, to: usize| {
             self.devices[from].sessions.get(&to).is_some_and(|session| {
-                let conn = &self.network.conns[session.conn];
-                session.passed && !conn.dead && !conn.closed
+                session.passed && self.network.conns[session.conn].carries(session.link)
             })
         };
         live(a, b) && live(b, a)
@@ -217,42 +241,27 @@ impl World {
 
     pub(crate) fn on_net(&mut self, net: Net) {
         match net {
-            Net::Enter { device, life } => self.on_enter(device, life),
-            Net::Told { device, life, input } => {
-                let known: BTreeMap<_, _> =
-                    self.devices.iter().enumerate().map(|(n, d)| (d.key, n)).collect();
-                let page = &mut self.devices[device];
-                if page.life == life {
-                    match &input {
-                        Input::Present { devices: keys, .. } => {
-                            page.listing.extend(keys.iter().filter_map(|key| known.get(key)));
-                        }
-                        Input::Arrived { device: key, .. } => page.listing.extend(known.get(key)),
-                        Input::Left(key) => {
-                            known.get(key).map(|n| page.listing.remove(n));
-                        }
-                        _ => {}
-                    }
-                    self.input(device, input);
+            Net::Enter { device, life, relay } => self.on_enter(device, life, relay),
+            Net::Told { device, life, relay, input } => {
+                if self.devices[device].life == life {
+                    self.on_told(device, relay, input);
                 }
             }
             Net::Dialled { from, life, to } => self.on_dialled(from, life, to),
             Net::Up { conn, end, life } => self.on_up(conn, end, life),
-            Net::Down { conn, end } => {
-                let (me, other) = self.ends(conn, end);
-                if self.devices[me].sessions.get(&other).is_some_and(|s| s.conn == conn) {
-                    self.devices[me].sessions.remove(&other);
-                    let key = self.devices[other].key;
-                    self.input(me, Input::Disconnected(key));
-                }
-            }
-            Net::Frame { conn, end, channel, frame } => {
+            Net::Down { conn, end } => self.on_down(conn, end),
+            Net::Linked { conn, end, life } => self.on_linked(conn, end, life),
+            Net::LinkUp { conn, end, link } => self.on_link_up(conn, end, link),
+            Net::LinkDown { conn, end, link } => self.on_link_down(conn, end, link),
+            Net::Reaches { conn, end, link } => self.on_reaches(conn, end, link),
+            Net::Gossip { conn, end, link, frame } => self.on_gossip(conn, end, link, frame),
+            Net::Frame { conn, end, by, channel, frame } => {
                 let (me, other) = self.ends(conn, end);
                 let session = self.devices[me].sessions.get(&other);
                 let open = session.is_some_and(|session| {
                     session.conn == conn && (session.passed || channel.open_to_strangers())
                 });
-                if open && !self.network.conns[conn].dead {
+                if open && self.network.conns[conn].carries(by) {
                     let from = self.devices[other].key;
                     self.input(me, Input::Received { from, channel, frame });
                 }
@@ -265,49 +274,41 @@ impl World {
         (ends[end], ends[1 - end])
     }
 
-    fn on_enter(&mut self, device: usize, life: u32) {
-        if self.devices[device].life != life || self.network.entered.contains(&device) {
-            return;
+    /// What carries a dial, if anything does.
+    fn way(&self, a: usize, b: usize) -> Option<Via> {
+        if self.network.apart.contains(&(a.min(b), a.max(b))) || !self.is_on(a) || !self.is_on(b) {
+            return None;
         }
-        if !self.can_reach_relay(device) {
-            if self.devices[device].node.is_some() {
-                self.enter_relay(device, 2000);
-            }
-            return;
+        let relays = 0..RELAYS;
+        let both = |relay: &usize| self.at_relay(a, *relay) && self.at_relay(b, *relay);
+        if let Some(relay) = relays.into_iter().find(both) {
+            return Some(Via::Relay(relay));
         }
-        let others = self.network.entered.clone();
-        let keys = others.iter().map(|other| self.devices[*other].key).collect();
-        self.network.entered.insert(device);
-        self.told(device, Input::Present { source: 0, devices: keys });
-        let key = self.devices[device].key;
-        for other in others {
-            self.told(other, Input::Arrived { source: 0, device: key });
-        }
+        let common = |third: &usize| self.linked(a, *third) && self.linked(b, *third);
+        (0..self.devices.len()).find(common).map(|_| Via::Member)
     }
 
     fn on_dialled(&mut self, from: usize, life: u32, to: usize) {
         if self.devices[from].life != life {
             return;
         }
-        let live = |conn: &Conn| !conn.dead && !conn.closed;
-        let between = |conn: &Conn| conn.ends.contains(&from) && conn.ends.contains(&to);
-        if self.network.conns.iter().any(|conn| live(conn) && between(conn)) {
+        if self.network.conns.iter().any(|conn| conn.alive() && conn.between(from, to)) {
             return;
         }
-        let entered = self.network.entered.contains(&from) && self.network.entered.contains(&to);
-        let reach = self.can_reach_relay(from) && self.can_reach_relay(to);
-        if !entered || !reach || self.rng.random_range(0..100) < self.network.bad_dials {
+        let lucky = self.rng.random_range(0..100) >= self.network.bad_dials;
+        let Some(via) = self.way(from, to).filter(|_| lucky) else {
             let key = self.devices[to].key;
             let wait = self.rng.random_range(0..5000);
             return self.later_input(from, wait, Input::DialFailed(key));
-        }
+        };
         let id = self.network.conns.len();
         let ups = [self.latency(from, to), self.latency(from, to)];
         let last = ups
             .map(|up| Channel::ALL.into_iter().map(|channel| (channel, self.now + up)).collect());
-        self.network.conns.push(Conn { ends: [from, to], dead: false, closed: false, last });
+        let (ends, circuit) = ([from, to], Some(via));
+        self.network.conns.push(Conn { ends, circuit, link: None, closed: false, last });
         for (end, up) in ups.into_iter().enumerate() {
-            let life = self.devices[[from, to][end]].life;
+            let life = self.devices[ends[end]].life;
             self.net(up, Net::Up { conn: id, end, life });
         }
     }
@@ -318,13 +319,23 @@ impl World {
             return;
         }
         let key = self.devices[other].key;
-        let before = self.devices[me].sessions.insert(other, Session { conn, passed: false });
+        let session = Session { conn, passed: false, link: None, reached: false };
+        let before = self.devices[me].sessions.insert(other, session);
         if before.is_some() {
             self.input(me, Input::Disconnected(key));
         }
         // What the node does about the end of the one before concerns that one alone.
         if self.devices[me].sessions.contains_key(&other) {
             self.input(me, Input::Connected(key));
+        }
+    }
+
+    fn on_down(&mut self, conn: usize, end: usize) {
+        let (me, other) = self.ends(conn, end);
+        if self.devices[me].sessions.get(&other).is_some_and(|s| s.conn == conn) {
+            self.devices[me].sessions.remove(&other);
+            let key = self.devices[other].key;
+            self.input(me, Input::Disconnected(key));
         }
     }
 }

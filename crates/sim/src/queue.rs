@@ -19,6 +19,11 @@ impl<E> Queue<E> {
         self.next += 1;
     }
 
+    /// When the next one is.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|((at, _), _)| *at)
+    }
+
     pub(crate) fn pop(&mut self) -> Option<(u64, E)> {
         self.entries.pop_first().map(|((at, _), event)| (at, event))
     }

@@ -4,12 +4,13 @@ use crate::chain::Chain;
 use crate::checks::Checks;
 use crate::faults::Fault;
 use crate::media::{Media, Rtc};
-use crate::network::{Net, Network, Session};
+use crate::network::{Gossip, Net, Network, RELAYS, Session};
 use crate::queue::Queue;
 use crate::trace::Trace;
 use crate::{Broken, Config, Report};
 use chats_core::access::{Role, Verdict};
 use chats_core::fixtures::{COMMUNITY, NOW, TestWallet, certificate};
+use chats_core::gossip::GossipId;
 use chats_core::id::{DeviceKey, DeviceSecret, MeetingName, Wallet};
 use chats_core::node::{Event, Input, JoinRefusal, Node, Output, Participant, ParticipantState};
 use chats_core::presence;
@@ -41,11 +42,14 @@ pub(crate) struct Device {
     wake: Option<u64>,
     pub(crate) offline_until: u64,
     pub(crate) sessions: BTreeMap<usize, Session>,
-    pub(crate) listing: BTreeSet<usize>,
+    /// Whom each relay lists for it.
+    pub(crate) listing: [BTreeSet<usize>; RELAYS],
+    pub(crate) gossip: Gossip,
     pub(crate) told_at: u64,
     /// Whether its user wants to be in the meeting.
     pub(crate) wants: bool,
     pub(crate) muted: bool,
+    pub(crate) hand: bool,
     pub(crate) joined: bool,
     pub(crate) refusal: Option<JoinRefusal>,
     pub(crate) own: Option<Verdict>,
@@ -82,11 +86,15 @@ pub struct World {
     pub(crate) end: u64,
     pub(crate) queue: Queue<Happening>,
     pub(crate) devices: Vec<Device>,
-    by_key: BTreeMap<DeviceKey, usize>,
+    pub(crate) by_key: BTreeMap<DeviceKey, usize>,
     pub(crate) network: Network,
     pub(crate) chain: Chain,
     pub(crate) media: Media,
     pub(crate) checks: Checks,
+    /// Who dialled whom.
+    pub(crate) dials: BTreeSet<(usize, DeviceKey)>,
+    /// Gossip that honest nodes must not pass on.
+    pub(crate) garbage: BTreeSet<GossipId>,
     trace: Trace,
     pub(crate) faults: u64,
     inputs: u64,
@@ -98,24 +106,7 @@ impl World {
     /// The world as `config` has it, before anything happened.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut world = Self {
-            config,
-            rng: SmallRng::seed_from_u64(config.seed),
-            now: 0,
-            end: config.minutes * 60_000 + SETTLE,
-            queue: Queue::new(),
-            devices: Vec::new(),
-            by_key: BTreeMap::new(),
-            network: Network::default(),
-            chain: Chain::default(),
-            media: Media::default(),
-            checks: Checks::default(),
-            trace: Trace::new(),
-            faults: 0,
-            inputs: 0,
-            outputs: 0,
-            broken: None,
-        };
+        let mut world = Self::empty(config);
         for number in 0..config.nodes {
             world.add_device(number);
         }
@@ -127,28 +118,67 @@ impl World {
         world
     }
 
+    /// A world of members alone, in which nothing happens by itself.
+    pub(crate) fn of_members(config: Config) -> Self {
+        let mut world = Self::empty(config);
+        for number in 0..config.nodes {
+            world.add_member(number, false);
+            let role = if number == 0 { Role::Owner } else { Role::Member };
+            let address = world.devices[number].address;
+            world.chain.set(address, role, 0);
+        }
+        world
+    }
+
+    fn empty(config: Config) -> Self {
+        Self {
+            config,
+            rng: SmallRng::seed_from_u64(config.seed),
+            now: 0,
+            end: config.minutes * 60_000 + SETTLE,
+            queue: Queue::new(),
+            devices: Vec::new(),
+            by_key: BTreeMap::new(),
+            network: Network::default(),
+            chain: Chain::default(),
+            media: Media::default(),
+            checks: Checks::default(),
+            dials: BTreeSet::new(),
+            garbage: BTreeSet::new(),
+            trace: Trace::new(),
+            faults: 0,
+            inputs: 0,
+            outputs: 0,
+            broken: None,
+        }
+    }
+
     fn add_device(&mut self, number: usize) {
         let nodes = self.config.nodes;
         let stranger = nodes >= 4 && number == nodes - 1;
         let second = nodes >= 5 && number == nodes - 2;
         let banned = nodes >= 6 && number == nodes - 3;
-        let wallet = TestWallet::new(if second { 1 } else { number as u8 + 1 });
-        let address = wallet.address();
+        self.add_member(number, second);
+        let address = self.devices[number].address;
         if banned {
             self.chain.set(address, Role::Banned, 0);
         } else if !stranger && !second {
             let role = if number == 0 { Role::Owner } else { Role::Member };
             self.chain.set(address, role, 0);
         }
-        let seed = self.rng.random();
-        let secret = DeviceSecret::from_seed(&seed);
+        self.devices[number].hostile = stranger || banned;
+    }
+
+    fn add_member(&mut self, number: usize, second: bool) {
+        let wallet = TestWallet::new(if second { 1 } else { number as u8 + 1 });
+        let secret = DeviceSecret::from_seed(&self.rng.random());
         self.by_key.insert(secret.device(), number);
         self.devices.push(Device {
             key: secret.device(),
             secret,
+            address: wallet.address(),
             wallet,
-            address,
-            hostile: stranger || banned,
+            hostile: false,
             node: None,
             life: 0,
             ahead: self.rng.random_range(-50_000..=50_000),
@@ -156,10 +186,12 @@ impl World {
             wake: None,
             offline_until: 0,
             sessions: BTreeMap::new(),
-            listing: BTreeSet::new(),
+            listing: Default::default(),
+            gossip: Gossip::default(),
             told_at: 0,
             wants: true,
             muted: false,
+            hand: false,
             joined: false,
             refusal: None,
             own: None,
@@ -173,29 +205,39 @@ impl World {
     /// # Errors
     /// [`Broken`] at the first promise that does not hold.
     pub fn run(mut self) -> Result<Report, Broken> {
-        while let Some((at, happening)) = self.queue.pop() {
-            if at > self.end {
-                break;
-            }
+        // Faults may put the end off.
+        while self.now < self.end {
+            self.run_until(self.end)?;
+        }
+        self.check_end();
+        self.verdict()?;
+        Ok(Report {
+            trace: self.trace.digest(),
+            inputs: self.inputs,
+            outputs: self.outputs,
+            faults: self.faults,
+            connected: self.media.connected,
+            meeting: self.devices.iter().filter(|d| d.joined && !d.hostile).count(),
+        })
+    }
+
+    /// Has everything happen that happens until then.
+    pub(crate) fn run_until(&mut self, end: u64) -> Result<(), Broken> {
+        while self.queue.due().is_some_and(|at| at <= end) {
+            let Some((at, happening)) = self.queue.pop() else { break };
             self.now = at;
             self.happen(happening);
             self.check_bounds();
-            if let Some(what) = self.broken.take() {
-                return Err(Broken { config: self.config, at: self.now, what });
-            }
+            self.verdict()?;
         }
-        self.now = self.end;
-        self.check_end();
+        self.now = end;
+        Ok(())
+    }
+
+    fn verdict(&mut self) -> Result<(), Broken> {
         match self.broken.take() {
             Some(what) => Err(Broken { config: self.config, at: self.now, what }),
-            None => Ok(Report {
-                trace: self.trace.digest(),
-                inputs: self.inputs,
-                outputs: self.outputs,
-                faults: self.faults,
-                connected: self.media.connected,
-                meeting: self.devices.iter().filter(|d| d.joined && !d.hostile).count(),
-            }),
+            None => Ok(()),
         }
     }
 
@@ -251,8 +293,10 @@ impl World {
         page.wake = None;
         let life = page.life;
         self.drain(device);
-        let wait = self.rng.random_range(50..1500);
-        self.enter_relay(device, wait);
+        for relay in 0..RELAYS {
+            let wait = self.rng.random_range(50..1500);
+            self.enter_relay(device, relay, wait);
+        }
         self.queue.push(self.now + 500, Happening::User { device, life });
     }
 
@@ -264,24 +308,26 @@ impl World {
         }
         page.life += 1;
         page.sessions.clear();
-        page.listing.clear();
+        page.listing = Default::default();
+        page.gossip = Gossip::default();
         page.online.clear();
         page.participants.clear();
         (page.joined, page.refusal, page.own) = (false, None, None);
-        self.off_relay(device);
+        (0..RELAYS).for_each(|relay| self.off_relay(device, relay));
         self.cut_all_of(device, notice);
         self.drop_media_of(device);
     }
 
     /// What the person before the device does now and then.
-    fn user(&mut self, device: usize) {
+    pub(crate) fn user(&mut self, device: usize) {
         let life = self.devices[device].life;
         let page = &self.devices[device];
         let admitted = page.own.is_some_and(|own| own.standing.role.admits());
         if admitted && page.wants && !page.joined {
             let session = presence::Session(self.rng.random());
-            let muted = self.devices[device].muted;
+            let (muted, hand) = (self.devices[device].muted, self.devices[device].hand);
             self.input(device, Input::Join { meeting: meeting(), session, muted });
+            self.input(device, Input::SetHand(hand));
         } else if page.joined {
             let failed = |p: &Participant| p.state == ParticipantState::Failed;
             let failed: Vec<_> = page.participants.iter().filter(|(_, p)| failed(p)).collect();
@@ -353,8 +399,12 @@ impl World {
     fn carry_out(&mut self, device: usize, output: Output) {
         match output {
             Output::Dial(key) => {
-                let to = self.by_key[&key];
-                self.dial(device, to);
+                self.dials.insert((device, key));
+                match self.by_key.get(&key) {
+                    Some(to) => self.dial(device, *to),
+                    // Somebody made it up.
+                    None => self.later_input(device, 300, Input::DialFailed(key)),
+                }
             }
             Output::Disconnect(key) => {
                 let to = self.by_key[&key];
@@ -376,7 +426,12 @@ impl World {
                 let to = self.by_key[&to];
                 self.send(device, to, channel, frame);
             }
-            Output::Link(_) | Output::Publish(_) | Output::Judge { .. } => {}
+            Output::Link(key) => {
+                let to = self.by_key[&key];
+                self.link(device, to);
+            }
+            Output::Publish(frame) => self.publish(device, &frame),
+            Output::Judge { id, source, verdict } => self.judged(device, id, source, verdict),
             Output::CheckAccess(batch) => self.check_access(device, &batch),
             Output::CheckVersion => self.check_version(device),
             Output::Media(command) => self.media_command(device, command),

@@ -115,6 +115,15 @@ pub fn on_online(changed: impl Fn(bool) + Clone + 'static) -> Subscription {
     ))
 }
 
+/// Calls `changed` when the machine has another network (Network Information API), where the
+/// browser tells.
+pub fn on_network(changed: impl Fn() + 'static) -> Option<Subscription> {
+    let navigator = window().navigator();
+    let connection = js_sys::Reflect::get(&navigator, &JsValue::from_str("connection")).ok()?;
+    let connection = connection.dyn_into::<web_sys::EventTarget>().ok()?;
+    Some(Subscription::listen(&connection, "change", move |_| changed()))
+}
+
 /// Whether the page can be seen.
 #[must_use]
 pub fn is_visible() -> bool {

@@ -1,21 +1,29 @@
 //! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
 //! who are gone.
 
-use super::budget::Budget;
 use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, is_polite};
 use crate::access::{AccessBook, Standing, Verdict};
-use crate::id::DeviceKey;
+use crate::budget::Budget;
+use crate::id::{DeviceKey, Wallet};
 use crate::media::{Link, LinkState, MediaCommand};
 use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
 use crate::peers::Peers;
-use crate::presence::EXPIRY;
+use crate::presence::{EXPIRY, INTERVAL};
 use crate::time::{Duration, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long the later one of a pair has to call before the other does.
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
+/// How long nothing may be heard before a connection is mended that has not failed: a moment
+/// without network mends itself.
+const DOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the impolite side has to mend a connection before the polite one tries.
-const MEND_PATIENCE: Duration = Duration::from_secs(5);
+const MEND_PATIENCE: Duration = Duration::from_secs(2);
+/// How often we say where we are while somebody in our meeting lost us, or we them: those who
+/// have no connection hear by gossip that the other is still there.
+const LOST_INTERVAL: Duration = Duration::from_secs(4);
+/// The shortest time between saying where we are and saying it because somebody was lost.
+const LOST_PACE: Duration = Duration::from_secs(1);
 /// How long somebody without network and without audio is still shown, or without audio and
 /// connected anew without a word about a meeting.
 const GONE_AFTER: Duration = Duration::from_secs(5);
@@ -32,6 +40,12 @@ impl Attendee {
         (self.heard < since && !self.hears()).then(|| ready + GONE_AFTER)
     }
 
+    /// When it is forgotten unless it is heard or heard of again, if it has neither network nor
+    /// audio.
+    fn lost_at(&self) -> Option<Time> {
+        self.lost.map(|lost| lost.max(self.heard) + GONE_AFTER)
+    }
+
     /// When the call is of no more use.
     fn ends_at(&self) -> Option<Time> {
         self.call.as_ref().and_then(|call| call.ends_at(self.restarts))
@@ -39,8 +53,10 @@ impl Attendee {
 
     /// When to try whether the call can be mended.
     fn mend_at(&self, polite: bool) -> Option<Time> {
-        let call = self.call.as_ref().filter(|call| call.mended.is_none())?;
-        call.failed.map(|failed| failed + if polite { MEND_PATIENCE } else { Duration::ZERO })
+        let call = self.call.as_ref().filter(|call| call.mended.is_none() && !call.broken)?;
+        let down = call.down.filter(|_| call.ever_connected);
+        let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
+        due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
     }
 
     fn state(&self) -> ParticipantState {
@@ -58,15 +74,22 @@ impl Meetings {
     pub(crate) fn tick(
         &mut self,
         now: Time,
-        peers: &Peers,
+        peers: &mut Peers,
         access: &AccessBook,
         out: &mut Outbox,
     ) -> Option<JoinRefusal> {
-        if self.seat.as_ref().is_some_and(|seat| seat.say_at <= now) {
+        self.let_go(now, peers, access, out);
+        if self.say_at().is_some_and(|at| at <= now) {
             self.say(false, now, peers, out);
         }
-        self.let_go(now, peers, access, out);
-        let seat = self.seat.clone()?;
+        let Some(seat) = self.seat.clone() else {
+            peers.no_company();
+            return None;
+        };
+        let here = self.others.iter().filter(|(_, other)| other.presence.meeting == seat.meeting);
+        for (device, _) in here {
+            peers.keep_company(*device, Some(now));
+        }
         let seated = match self.seated(&seat, peers) {
             Ok(seated) => seated,
             Err(refusal) => {
@@ -83,7 +106,23 @@ impl Meetings {
                 other.met = None;
             }
         }
+        self.tell_hearing(now, peers, out);
         None
+    }
+
+    /// When to say where we are.
+    fn say_at(&self) -> Option<Time> {
+        let seat = self.seat.as_ref()?;
+        let here = self.others.values().filter(|other| other.presence.meeting == seat.meeting);
+        let lost = here.filter_map(|other| other.lost).max().map(|lost| {
+            if seat.said < lost {
+                lost.max(seat.said + LOST_PACE)
+            } else {
+                seat.said + LOST_INTERVAL
+            }
+        });
+        let regular = seat.said + INTERVAL;
+        Some(lost.map_or(regular, |lost| lost.min(regular)))
     }
 
     /// Forgets those who are gone, and those who may not be here, whatever still connects us.
@@ -101,8 +140,7 @@ impl Meetings {
             let expelled = other.certificate.expired(peers.time().shown(now))
                 || access.verdict(other.wallet(), now).is_some_and(void);
             let ghost = other.ghost_at(*device, peers).is_some_and(|at| at <= now);
-            if expelled || ghost || silent || lost.is_some_and(|lost| now.since(lost) >= GONE_AFTER)
-            {
+            if expelled || ghost || silent || other.lost_at().is_some_and(|at| at <= now) {
                 gone.push(*device);
             }
         }
@@ -134,9 +172,10 @@ impl Meetings {
 
     /// When [`Self::tick`] has something to do.
     pub(crate) fn wake_at(&self, peers: &Peers) -> Option<Time> {
-        let say = self.seat.as_ref().map(|seat| seat.say_at);
+        let say = self.say_at();
+        let tell = self.tell_wake(peers);
         let others = self.others.iter().flat_map(|(device, other)| {
-            let lost = other.lost.map(|lost| lost + GONE_AFTER);
+            let lost = other.lost_at();
             let silent = (!other.hears()).then(|| other.heard + EXPIRY);
             let ghost = other.ghost_at(*device, peers);
             let expires = Time::from_secs(other.certificate.statement.expires);
@@ -149,7 +188,7 @@ impl Meetings {
             let always = [lost, silent, ghost, Some(peers.time().when(expires))];
             always.into_iter().chain(due.into_iter().flatten())
         });
-        others.chain([say]).flatten().min()
+        others.chain([say, tell]).flatten().min()
     }
 
     /// Everyone who is in a meeting, for people to see.
@@ -178,7 +217,7 @@ fn keep_up(
     device: DeviceKey,
     other: &mut Attendee,
     seat: &Seat,
-    (budget, links): (&mut Budget, &mut u32),
+    (budget, links): (&mut Budget<Wallet>, &mut u32),
     now: Time,
     peers: &Peers,
     out: &mut Outbox,
@@ -195,8 +234,11 @@ fn keep_up(
     }
     let mend = other.mend_at(polite).is_some_and(|at| at <= now);
     if let Some(call) = other.call.as_mut() {
-        if mend {
-            call.mended = Some(now);
+        if mend || call.stale {
+            call.stale = false;
+            if call.state != LinkState::Connected {
+                call.mended = Some(now);
+            }
             out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
         }
         return;

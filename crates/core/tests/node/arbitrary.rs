@@ -2,11 +2,12 @@
 
 use crate::stage::{OWN_SESSION, Other, Stage};
 use chats_core::channel::Channel;
+use chats_core::fixtures::NOW;
 use chats_core::hello::{HelloMessage, Refusal};
 use chats_core::id::{DeviceKey, MeetingName};
 use chats_core::media::{Candidate, Description, DescriptionKind, Link, LinkState, MediaEvent};
-use chats_core::node::{Input, Output};
-use chats_core::presence::{MeetingMessage, Presence, Session, Signal, SignalBody};
+use chats_core::node::{Input, LinkFailure, Output};
+use chats_core::presence::{Hears, MeetingMessage, Presence, Session, Signal, SignalBody};
 use chats_core::time::{Duration, Time};
 use chats_core::wire;
 use proptest::collection::vec;
@@ -30,7 +31,19 @@ enum Deed {
         attempt: u32,
         body: SignalBody,
     },
+    Hears(u8, Vec<u8>),
     Hello(u8),
+    Link(u8),
+    Gossip(Vec<u8>),
+    /// Of this device, or of the one that delivers it.
+    Published {
+        device: Option<u8>,
+        session: u8,
+        sequence: u64,
+        time: i64,
+        hand: Option<i64>,
+        leaving: bool,
+    },
     Connected,
     Disconnected,
     Listed(u8, DeviceKey),
@@ -56,20 +69,34 @@ fn deed() -> impl Strategy<Value = Deed> {
     let far = prop_oneof![-1000_i64..1000, any::<i64>()];
     let presence = (0..3_u8, 0..3_u8, 0..9_u64, far.clone(), far.clone(), any::<(bool, bool)>());
     let signal = (0..3_u8, any::<bool>(), prop_oneof![0..9_u32, any::<u32>()], body());
+    let published = (
+        proptest::option::of(40..200_u8),
+        0..3_u8,
+        0..9_u64,
+        far.clone(),
+        proptest::option::of(far.clone()),
+        any::<bool>(),
+    );
     prop_oneof![
         1 => (any::<bool>(), vec(any::<u8>(), 0..300)).prop_map(|(c, b)| Deed::Bytes(c, b)),
         6 => presence.prop_map(|(meeting, session, sequence, time, joined, flags)| {
             Deed::Presence { meeting, session, sequence, time, joined, flags }
         }),
         8 => signal.prop_map(|(from, to, attempt, body)| Deed::Signal { from, to, attempt, body }),
+        1 => (0..3_u8, vec(any::<u8>(), 0..14)).prop_map(|(from, who)| Deed::Hears(from, who)),
         1 => (0..5_u8).prop_map(Deed::Hello),
+        4 => (0..6_u8).prop_map(Deed::Link),
+        1 => vec(any::<u8>(), 0..300).prop_map(Deed::Gossip),
+        6 => published.prop_map(|(device, session, sequence, time, hand, leaving)| {
+            Deed::Published { device, session, sequence, time, hand, leaving }
+        }),
         1 => Just(Deed::Connected),
         1 => Just(Deed::Disconnected),
         2 => (0..4_u8, any::<[u8; 32]>()).prop_map(|(n, key)| Deed::Listed(n, DeviceKey(key))),
         4 => (0..9_u32, 0..9_u8).prop_map(|(link, what)| Deed::Media(link, what)),
         4 => (0..30_000_u32).prop_map(Deed::Wait),
         1 => far.prop_map(Deed::Clock),
-        2 => (0..5_u8).prop_map(Deed::User),
+        2 => (0..8_u8).prop_map(Deed::User),
     ]
 }
 
@@ -121,6 +148,35 @@ fn act(stage: &mut Stage, eve: &Other, deed: Deed) -> Vec<Output> {
             let signal = Signal { from: Session([from; 8]), to, attempt, body };
             stage.frame(eve, Channel::Meeting, wire::encode(&MeetingMessage::Signal(signal)))
         }
+        Deed::Hears(from, who) => {
+            let devices = who.into_iter().map(|byte| DeviceKey([byte; 32])).collect();
+            let hears = Hears { session: Session([from; 8]), devices };
+            stage.frame(eve, Channel::Meeting, wire::encode(&MeetingMessage::Hears(hears)))
+        }
+        Deed::Link(what) => {
+            let device = eve.key();
+            stage.input(match what {
+                0 | 1 => Input::Linked(device),
+                2 => Input::Unlinked(device),
+                3 => Input::LinkFailed { device, failure: LinkFailure::Unreachable },
+                4 => Input::LinkFailed { device, failure: LinkFailure::Attack },
+                _ => Input::GossipReaches(device),
+            })
+        }
+        Deed::Gossip(frame) => stage.gossip_frame(eve, &frame).1,
+        Deed::Published { device, session, sequence, time, hand, leaving } => {
+            let other = device.map(Other::new);
+            let other = other.as_ref().unwrap_or(eve);
+            let presence = Presence {
+                session: Session([session; 8]),
+                time: near(stage.now, time),
+                joined: NOW,
+                hand: hand.map(|by| near(stage.now, by)),
+                leaving,
+                ..other.presence(sequence, stage.now)
+            };
+            stage.gossip(eve, other, presence).1
+        }
         Deed::Hello(0) => stage.hello(eve, &HelloMessage::Welcome),
         Deed::Hello(1) => stage.hello(eve, &HelloMessage::Refused(Refusal::Malformed)),
         Deed::Hello(n) => {
@@ -152,6 +208,9 @@ fn act(stage: &mut Stage, eve: &Other, deed: Deed) -> Vec<Output> {
         Deed::User(1) => stage.input(Input::SetMuted(true)),
         Deed::User(2) => stage.input(Input::Retry(eve.key())),
         Deed::User(3) => stage.input(Input::Recheck),
+        Deed::User(4) => stage.input(Input::SetHand(true)),
+        Deed::User(5) => stage.input(Input::SetHand(false)),
+        Deed::User(6) => stage.input(Input::NetworkChanged),
         Deed::User(_) => stage.join(),
     }
 }
@@ -194,6 +253,9 @@ proptest! {
             prop_assert!(out.len() < if wait { 400 } else { 40 }, "{} outputs: {:?}", out.len(), out);
             follow(&mut open, &out);
             prop_assert!(open.len() <= 1, "{:?}", open);
+            let most = if wait { 40 } else { 4 };
+            prop_assert!(crate::stage::dialled(&out).len() <= most);
+            prop_assert!(stage.node.hearing().len() <= 2);
         }
     }
 

@@ -280,7 +280,7 @@ fn a_number_of_a_call_is_not_used_again_within_two_stays() {
     let attempt = |out: &[Output]| {
         said(out, bob.key()).into_iter().rev().find_map(|message| match message {
             MeetingMessage::Signal(signal) => Some(signal.attempt),
-            MeetingMessage::Presence(_) => None,
+            MeetingMessage::Presence(_) | MeetingMessage::Hears(_) => None,
         })
     };
     let mut attempts = Vec::new();
@@ -315,6 +315,47 @@ fn muting_is_told_to_all_and_to_the_media_layer() {
     let presence = Presence { muted: true, ..bob.presence(2, stage.now) };
     let out = stage.says(&bob, presence);
     assert!(participant(&out, bob.key()).is_some_and(|p| p.muted));
+}
+
+#[test]
+fn a_raised_hand_is_told_with_its_moment_and_lowered_by_leaving() {
+    let (mut stage, bob, _) = hearing();
+    let raised = stage.now;
+    let out = stage.input(Input::SetHand(true));
+    let hands = |out: &[Output]| -> Vec<_> {
+        let hand = |message| match message {
+            MeetingMessage::Presence(said) => Some(said.presence.hand),
+            _ => None,
+        };
+        said(out, bob.key()).into_iter().filter_map(hand).collect()
+    };
+    assert_eq!(hands(&out), [Some(raised)]);
+    assert_eq!(stage.node.hand(), Some(raised));
+    assert_eq!(stage.input(Input::SetHand(true)), [], "it is raised already");
+    assert_eq!(hands(&stage.wait(SECOND * 20)), [Some(raised)], "and stays raised");
+    assert_eq!(hands(&stage.input(Input::SetHand(false))), [None]);
+    stage.input(Input::SetHand(true));
+    stage.input(Input::Leave);
+    stage.join();
+    assert_eq!(stage.node.hand(), None);
+}
+
+#[test]
+fn the_hand_of_another_is_shown_with_its_moment() {
+    let (mut stage, bob, _) = hearing();
+    let hand = Some(stage.now);
+    let out = stage.says(&bob, Presence { hand, ..bob.presence(2, stage.now) });
+    assert_eq!(participant(&out, bob.key()).map(|bob| bob.hand), Some(hand));
+    let out = stage.says(&bob, bob.presence(3, stage.now));
+    assert_eq!(participant(&out, bob.key()).map(|bob| bob.hand), Some(None));
+}
+
+#[test]
+fn a_hand_raised_in_the_future_is_ignored() {
+    let (mut stage, bob, _) = hearing();
+    let hand = Some(stage.now + SECOND);
+    let out = stage.says(&bob, Presence { hand, ..bob.presence(2, stage.now) });
+    crate::stage::assert_ignored(&out, bob.key());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use chats_core::access::{AccessAnswer, Batch, Role, Standing};
 use chats_core::certificate::DeviceCertificate;
 use chats_core::channel::Channel;
 use chats_core::fixtures::{COMMUNITY, NOW, TestWallet, certificate};
+use chats_core::gossip::{GossipMessage, GossipVerdict};
 use chats_core::hello::{Hello, HelloMessage, Refusal};
 use chats_core::id::{Community, DeviceKey, DeviceSecret, MeetingName, Wallet};
 use chats_core::media::{Link, MediaCommand};
@@ -84,7 +85,10 @@ pub(crate) struct Stage {
 impl Stage {
     /// A node that was told nothing yet.
     pub(crate) fn fresh() -> Self {
-        let own = Other::new(1);
+        Self::with(Other::new(1))
+    }
+
+    fn with(own: Other) -> Self {
         let node = Node::new(COMMUNITY, own.secret.clone(), own.certificate.clone(), NOW);
         let roles = BTreeMap::new();
         Self { node, own, now: NOW, roles, version: 1, chain: true, calls: 0 }
@@ -92,7 +96,12 @@ impl Stage {
 
     /// A node that was let in.
     pub(crate) fn admitted() -> Self {
-        let mut stage = Self::fresh();
+        Self::of(Other::new(1))
+    }
+
+    /// A node of this device that was let in.
+    pub(crate) fn of(own: Other) -> Self {
+        let mut stage = Self::with(own);
         stage.drain();
         stage.wait(Duration::from_secs(30));
         stage
@@ -187,12 +196,79 @@ impl Stage {
         self.frame(other, Channel::Meeting, wire::encode(&message))
     }
 
+    /// We dial a device, and both let each other pass.
+    pub(crate) fn reaches(&mut self, other: &Other) -> Vec<Output> {
+        let mut out = self.input(Input::Present { source: 0, devices: vec![other.key()] });
+        assert!(dialled(&out).contains(&other.key()), "{out:?}");
+        out.extend(self.meets(other));
+        out
+    }
+
+    /// A device's presence comes by gossip that `source` delivers; returns the verdict and what
+    /// else came of it.
+    pub(crate) fn gossip(
+        &mut self,
+        source: &Other,
+        other: &Other,
+        presence: Presence,
+    ) -> (GossipVerdict, Vec<Output>) {
+        self.gossip_frame(source, &publish(other, presence))
+    }
+
+    /// A frame of gossip comes.
+    pub(crate) fn gossip_frame(
+        &mut self,
+        source: &Other,
+        frame: &[u8],
+    ) -> (GossipVerdict, Vec<Output>) {
+        let (id, source) = (chats_core::gossip::id(frame), source.key());
+        let mut out = self.input(Input::Gossip { source, id, frame: frame.to_vec() });
+        let judged = |output: &Output| match output {
+            Output::Judge { id: of, source: from, verdict } => {
+                assert_eq!((*of, *from), (id, source));
+                Some(*verdict)
+            }
+            _ => None,
+        };
+        let verdicts: Vec<_> = out.iter().filter_map(judged).collect();
+        assert_eq!(verdicts.len(), 1, "one verdict for one frame");
+        out.retain(|output| judged(output).is_none());
+        (verdicts[0], out)
+    }
+
     /// A device sends a signal for our stay.
     pub(crate) fn signals(&mut self, other: &Other, attempt: u32, body: SignalBody) -> Vec<Output> {
         let from = other.presence(0, self.now).session;
         let signal = Signal { from, to: OWN_SESSION, attempt, body };
         self.frame(other, Channel::Meeting, wire::encode(&MeetingMessage::Signal(signal)))
     }
+}
+
+/// What a device publishes of itself.
+pub(crate) fn publish(other: &Other, presence: Presence) -> Vec<u8> {
+    let (device, signed) = (other.key(), presence.sign(&other.secret));
+    wire::encode(&GossipMessage::Presence { device, signed })
+}
+
+/// The presences that were published, in order.
+pub(crate) fn published(outputs: &[Output]) -> Vec<Presence> {
+    let presence = |output: &Output| match output {
+        Output::Publish(frame) => {
+            let GossipMessage::Presence { signed, .. } = wire::decode("gossip", frame).unwrap();
+            Some(signed.presence)
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(presence).collect()
+}
+
+/// To whom direct links were asked for.
+pub(crate) fn linking(outputs: &[Output]) -> Vec<DeviceKey> {
+    let device = |output: &Output| match output {
+        Output::Link(device) => Some(*device),
+        _ => None,
+    };
+    outputs.iter().filter_map(device).collect()
 }
 
 /// The hello frames in `outputs`, to a device.

@@ -1,0 +1,207 @@
+//! Who says to be in which meeting, on their own streams and by gossip.
+//!
+//! A stream keeps its order, gossip does not, and the two overtake each other. So within a stay
+//! the sequence decides, and a stay that is over stays over.
+
+use super::{Attendee, MAX_PAST, Meetings};
+use crate::gossip::{self, GossipMessage, GossipVerdict};
+use crate::id::DeviceKey;
+use crate::node::Outbox;
+use crate::peers::Peers;
+use crate::presence::{MAX_AGE, MeetingMessage, Presence};
+use crate::time::Time;
+use crate::wire;
+
+/// By which way a presence came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Stream,
+    Gossip,
+}
+
+/// What a presence was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    /// It says something new.
+    News,
+    /// It is right, and known already.
+    Known,
+    /// It is of a stay that is over.
+    Over,
+}
+
+/// Whether what a device says was said just now by its clock, and makes sense.
+fn timely(presence: &Presence, their_clock: Time) -> bool {
+    their_clock.since(presence.time) <= MAX_AGE
+        && presence.time.since(their_clock) <= MAX_AGE
+        && presence.joined <= presence.time
+        && presence.hand.is_none_or(|hand| hand <= presence.time)
+}
+
+impl Meetings {
+    /// Takes a frame of the meeting channel from a device that passed. Returns whether it was of
+    /// use; what is not is counted, and otherwise ignored.
+    pub(crate) fn received(
+        &mut self,
+        device: DeviceKey,
+        frame: &[u8],
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) -> bool {
+        match wire::decode::<MeetingMessage>("meeting message", frame) {
+            Ok(MeetingMessage::Presence(signed)) => {
+                signed.is_by(device)
+                    && signed.presence.community == peers.own().community
+                    && timely(&signed.presence, peers.clock(device, now))
+                    && self.attend(device, signed.presence, Way::Stream, now, peers, out)
+                        == Worth::News
+            }
+            Ok(MeetingMessage::Signal(signal)) => self.signal(device, signal, now, peers, out),
+            Ok(MeetingMessage::Hears(hears)) => self.hears(device, hears),
+            Err(_) => false,
+        }
+    }
+
+    /// Takes a frame of gossip that `source` delivered, and says what becomes of it.
+    pub(crate) fn gossip(
+        &mut self,
+        source: DeviceKey,
+        frame: &[u8],
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) -> GossipVerdict {
+        // What is of use costs whoever delivers it nothing: its author pays for it.
+        if peers.certificate(source).is_none() || self.deliveries.free_at(source) > now {
+            return GossipVerdict::Ignore;
+        }
+        let verdict = self.judge(source, frame, now, peers, out);
+        if verdict != GossipVerdict::Accept {
+            self.deliveries.spend(source, now);
+        }
+        verdict
+    }
+
+    fn judge(
+        &mut self,
+        source: DeviceKey,
+        frame: &[u8],
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) -> GossipVerdict {
+        if frame.len() > gossip::MAX_FRAME {
+            return GossipVerdict::Reject;
+        }
+        let Ok(GossipMessage::Presence { device, signed }) = wire::decode("gossip", frame) else {
+            return GossipVerdict::Reject;
+        };
+        if signed.presence.community != peers.own().community || !signed.is_by(device) {
+            return GossipVerdict::Reject;
+        }
+        let own = peers.own().secret.device();
+        if device == own || !timely(&signed.presence, peers.clock(device, now)) {
+            return GossipVerdict::Ignore;
+        }
+        let known = self.others.get(&device);
+        let known = known.is_some_and(|o| o.presence.session == signed.presence.session);
+        if peers.certificate(device).is_none() && !known {
+            if signed.presence.leaving {
+                peers.heard_leave(device);
+            } else {
+                peers.heard_of(device, source, now);
+            }
+            return GossipVerdict::Ignore;
+        }
+        if !self.words.spend(device, now) {
+            return GossipVerdict::Ignore;
+        }
+        match self.attend(device, signed.presence, Way::Gossip, now, peers, out) {
+            Worth::News | Worth::Known => GossipVerdict::Accept,
+            Worth::Over => GossipVerdict::Ignore,
+        }
+    }
+
+    /// Takes what a device says of itself, and signed, and was in time.
+    fn attend(
+        &mut self,
+        device: DeviceKey,
+        presence: Presence,
+        way: Way,
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) -> Worth {
+        let over = self.over.get(&device).copied();
+        if over.is_some_and(|(session, _)| session == presence.session) {
+            return if presence.leaving { Worth::Known } else { Worth::Over };
+        }
+        let certificate = peers.certificate(device).cloned();
+        if let Some(known) = self.others.get_mut(&device) {
+            let same = known.presence.session == presence.session;
+            if same && presence.sequence <= known.presence.sequence {
+                return Worth::Known;
+            }
+            // Of two stays the later said is the later one. Its clock may have been set back
+            // between two lives of its page, but then it is connected anew.
+            let anew = peers.ready_since(device).is_some_and(|(since, _)| known.heard < since);
+            let later = match way {
+                Way::Stream => presence.time >= known.presence.time || anew,
+                Way::Gossip => presence.time > known.presence.time,
+            };
+            if !same && !later {
+                return Worth::Over;
+            }
+            if same && !presence.leaving && known.presence.meeting == presence.meeting {
+                known.presence = presence;
+                known.heard = now;
+                if let Some(certificate) = certificate {
+                    known.certificate = certificate;
+                }
+                return Worth::News;
+            }
+        } else if way == Way::Gossip && over.is_some_and(|(_, said)| presence.time <= said) {
+            return Worth::Over;
+        }
+        // A stay that ended or began takes its connection with it.
+        let before = self.others.get(&device);
+        let before = before.map(|known| (known.presence.session, known.presence.time));
+        let certificate =
+            certificate.or_else(|| self.others.get(&device).map(|known| known.certificate.clone()));
+        self.forget(device, out);
+        if presence.leaving {
+            self.end(device, presence.session, presence.time);
+            peers.keep_company(device, None);
+        } else if let Some(certificate) = certificate {
+            if let Some((session, said)) = before.filter(|(it, _)| *it != presence.session) {
+                self.end(device, session, said);
+            }
+            let past = self.past.remove(&device).filter(|(past, _)| *past == presence.session);
+            let attempt = past.map_or(0, |(_, attempt)| attempt);
+            let attendee = Attendee::new(presence, certificate, attempt, now);
+            self.others.insert(device, attendee);
+        }
+        Worth::News
+    }
+
+    /// A stay is known to be over.
+    fn end(&mut self, device: DeviceKey, session: crate::presence::Session, said: Time) {
+        self.over.insert(device, (session, said));
+        if self.over.len() > MAX_PAST {
+            self.over.pop_first();
+        }
+    }
+
+    pub(super) fn forget(&mut self, device: DeviceKey, out: &mut Outbox) {
+        if let Some(mut other) = self.others.remove(&device) {
+            other.hang_up(out);
+            if other.attempt > 0 {
+                self.past.insert(device, (other.presence.session, other.attempt));
+            }
+            if self.past.len() > MAX_PAST {
+                self.past.pop_first();
+            }
+        }
+    }
+}

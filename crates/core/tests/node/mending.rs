@@ -1,0 +1,131 @@
+//! Audio that stops: who mends it, and how soon.
+
+use crate::stage::{Other, Stage, closed, opened};
+use chats_core::media::{
+    Candidate, Description, DescriptionKind, Link, LinkState, MediaCommand, MediaEvent,
+};
+use chats_core::node::{Input, Output};
+use chats_core::presence::SignalBody;
+use chats_core::time::{Duration, Time};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A stage that hears somebody whose key makes us the polite side or the other.
+fn hearing(polite: bool) -> (Stage, Other, Link) {
+    let mut stage = Stage::joined();
+    let own = stage.own.key();
+    let bob = (2..).map(|n| Other::with_device(2, n)).find(|o| (own < o.key()) == polite).unwrap();
+    stage.meets(&bob);
+    let mut out = stage.attends(&bob, 1);
+    out.extend(stage.wait(SECOND * 3));
+    let link = opened(&out)[0];
+    state(&mut stage, link, LinkState::Connected);
+    (stage, bob, link)
+}
+
+fn state(stage: &mut Stage, link: Link, state: LinkState) -> Vec<Output> {
+    stage.input(Input::Media(MediaEvent::State { link, state }))
+}
+
+fn restarted(out: &[Output], link: Link) -> bool {
+    out.contains(&Output::Media(MediaCommand::RestartIce { link }))
+}
+
+/// How long after `start` the connection is asked to mend itself.
+fn until_restarted(stage: &mut Stage, link: Link, start: Time) -> Duration {
+    while !restarted(&stage.wait(Duration::from_millis(50)), link) {
+        assert!(stage.now.since(start) < SECOND * 30, "it never is");
+    }
+    stage.now.since(start)
+}
+
+#[test]
+fn a_failed_connection_is_mended_at_once_by_one_side_and_by_the_other_after_two_seconds() {
+    let (mut stage, _, link) = hearing(false);
+    assert!(restarted(&state(&mut stage, link, LinkState::Failed), link));
+    let (mut stage, _, link) = hearing(true);
+    assert!(!restarted(&state(&mut stage, link, LinkState::Failed), link));
+    let start = stage.now;
+    assert_eq!(until_restarted(&mut stage, link, start), SECOND * 2);
+}
+
+#[test]
+fn a_connection_without_answers_is_mended_before_it_fails() {
+    for (polite, wait) in [(false, SECOND), (true, SECOND * 3)] {
+        let (mut stage, _, link) = hearing(polite);
+        state(&mut stage, link, LinkState::Disconnected);
+        let start = stage.now;
+        assert_eq!(until_restarted(&mut stage, link, start), wait);
+    }
+}
+
+#[test]
+fn a_moment_without_answers_is_no_reason_to_mend() {
+    let (mut stage, _, link) = hearing(false);
+    let mut out = state(&mut stage, link, LinkState::Disconnected);
+    out.extend(stage.wait(SECOND * 9 / 10));
+    out.extend(state(&mut stage, link, LinkState::Connected));
+    out.extend(stage.wait(SECOND * 30));
+    assert!(!restarted(&out, link) && closed(&out).is_empty());
+}
+
+#[test]
+fn one_whom_the_other_side_mends_does_not_mend_as_well() {
+    let (mut stage, bob, link) = hearing(true);
+    state(&mut stage, link, LinkState::Disconnected);
+    stage.wait(SECOND * 3 / 2);
+    let (kind, sdp) = (DescriptionKind::Offer, "v=0".to_owned());
+    let attempt = 1;
+    let offer = SignalBody::Description(Description { kind, sdp });
+    let out = stage.signals(&bob, attempt, offer);
+    assert!(out.iter().any(|o| matches!(o, Output::Media(MediaCommand::Apply { .. }))), "{out:?}");
+    assert!(!restarted(&stage.wait(SECOND * 5), link));
+}
+
+#[test]
+fn mending_in_vain_ends_with_a_new_connection() {
+    let (mut stage, _, link) = hearing(false);
+    state(&mut stage, link, LinkState::Failed);
+    let out = stage.wait(SECOND * 9);
+    assert_eq!((closed(&out), opened(&out).len()), (vec![link], 1));
+}
+
+#[test]
+fn another_network_has_all_connections_look_for_new_paths_at_once() {
+    let (mut stage, _, link) = hearing(true);
+    assert!(restarted(&stage.input(Input::NetworkChanged), link));
+    // Browsers tell of it several times in a row, and the last one is the one that stays.
+    for _ in 0..3 {
+        assert!(!restarted(&stage.input(Input::NetworkChanged), link));
+    }
+    assert!(restarted(&stage.wait(SECOND), link));
+    let out = stage.wait(SECOND * 30);
+    assert!(!restarted(&out, link));
+    assert_eq!(closed(&out), [], "a connection that goes on unharmed is kept");
+    assert!(restarted(&stage.input(Input::NetworkChanged), link));
+}
+
+#[test]
+fn another_network_without_a_way_to_speak_is_made_up_for_when_there_is_one() {
+    let (mut stage, bob, link) = hearing(true);
+    stage.input(Input::Disconnected(bob.key()));
+    assert!(!restarted(&stage.input(Input::NetworkChanged), link));
+    let out = stage.meets(&bob);
+    assert!(restarted(&out, link), "{out:?}");
+}
+
+#[test]
+fn a_connection_whose_mending_was_cut_short_is_made_anew() {
+    let (mut stage, bob, link) = hearing(false);
+    state(&mut stage, link, LinkState::Failed);
+    stage.input(Input::Media(MediaEvent::NegotiationNeeded { link }));
+    let description = Description { kind: DescriptionKind::Offer, sdp: "v=0".to_owned() };
+    stage.input(Input::Media(MediaEvent::LocalDescription { link, description }));
+    let candidate = Candidate { line: String::new(), mid: None, line_index: None };
+    stage.input(Input::Media(MediaEvent::LocalCandidate { link, candidate }));
+    // The state may be late: what was said is lost all the same.
+    state(&mut stage, link, LinkState::Connected);
+    stage.input(Input::Disconnected(bob.key()));
+    let out = stage.meets(&bob);
+    assert_eq!((closed(&out), opened(&out).len()), (vec![link], 1));
+}

@@ -1,0 +1,135 @@
+//! Direct links: made over whatever connects two devices already, and on their own from then on.
+
+use super::{Net, Via};
+use crate::world::World;
+use chats_core::node::{Input, LinkFailure};
+use rand::Rng;
+
+impl World {
+    /// A node asks for a direct link.
+    pub(crate) fn link(&mut self, from: usize, to: usize) {
+        let Some(session) = self.devices[from].sessions.get(&to).filter(|s| s.passed) else {
+            return self.fail(format!("{from} wants a link to {to}, which did not pass"));
+        };
+        let conn = session.conn;
+        let end = usize::from(self.network.conns[conn].ends[1] == from);
+        let life = self.devices[from].life;
+        let wait = 4 * self.latency(from, to);
+        self.net(wait, Net::Linked { conn, end, life });
+    }
+
+    pub(super) fn on_linked(&mut self, id: usize, end: usize, life: u32) {
+        let (from, to) = self.ends(id, end);
+        let here = |me: usize, other: usize| {
+            self.devices[me].sessions.get(&other).is_some_and(|session| session.conn == id)
+        };
+        if self.devices[from].life != life || !here(from, to) {
+            return;
+        }
+        let apart = self.network.apart.contains(&(from.min(to), from.max(to)));
+        let lucky = self.rng.random_range(0..100) >= self.network.bad_dials;
+        let able = here(to, from) && self.reachable(from, to) && !apart && lucky;
+        let conn = &mut self.network.conns[id];
+        if conn.link.is_some() {
+            return;
+        }
+        if !able || !conn.alive() {
+            let device = self.devices[to].key;
+            let wait = self.rng.random_range(50..15_000);
+            let failure = LinkFailure::Unreachable;
+            return self.later_input(from, wait, Input::LinkFailed { device, failure });
+        }
+        self.network.links += 1;
+        let link = self.network.links;
+        conn.link = Some(link);
+        for end in 0..2 {
+            let wait = self.latency(from, to);
+            self.net(wait, Net::LinkUp { conn: id, end, link });
+        }
+    }
+
+    pub(super) fn on_link_up(&mut self, id: usize, end: usize, link: u32) {
+        let (me, other) = self.ends(id, end);
+        if self.network.conns[id].link != Some(link) {
+            return;
+        }
+        let page = &mut self.devices[me];
+        let Some(session) = page.sessions.get_mut(&other).filter(|s| s.conn == id) else { return };
+        session.link = Some(link);
+        let key = self.devices[other].key;
+        self.input(me, Input::Linked(key));
+        let wait = self.rng.random_range(10..300);
+        self.net(wait, Net::Reaches { conn: id, end, link });
+        // Once both have it, the circuit is not needed; some are kept a while.
+        let both = self.devices[other].sessions.get(&me).is_some_and(|s| s.link == Some(link));
+        if both && self.rng.random_bool(0.7) {
+            self.network.conns[id].circuit = None;
+        }
+    }
+
+    /// Breaks the link between two devices, if there is one.
+    pub(crate) fn cut_link_between(&mut self, a: usize, b: usize, notice: u64) {
+        let found = |conn: &super::Conn| conn.link.is_some() && !conn.closed && conn.between(a, b);
+        if let Some(id) = self.network.conns.iter().position(found) {
+            self.cut_link(id, notice);
+        }
+    }
+
+    /// Breaks some link.
+    pub(crate) fn cut_some_link(&mut self) {
+        let conns = self.network.conns.iter().enumerate();
+        let live = conns.filter(|(_, conn)| conn.link.is_some() && !conn.closed);
+        let live: Vec<_> = live.map(|(id, _)| id).collect();
+        if !live.is_empty() {
+            let conn = live[self.rng.random_range(0..live.len())];
+            self.cut_link(conn, 8000);
+        }
+    }
+
+    pub(super) fn cut_link(&mut self, id: usize, notice: u64) {
+        let Some(link) = self.network.conns[id].link.take() else { return };
+        for end in 0..2 {
+            let wait = self.rng.random_range(50..notice);
+            self.net(wait, Net::LinkDown { conn: id, end, link });
+        }
+    }
+
+    pub(super) fn on_link_down(&mut self, id: usize, end: usize, link: u32) {
+        let (me, other) = self.ends(id, end);
+        let conn = &self.network.conns[id];
+        let carried = conn.alive();
+        let Some(session) = self.devices[me].sessions.get_mut(&other) else { return };
+        if session.conn != id {
+            return;
+        }
+        if !carried {
+            return self.on_down(id, end);
+        }
+        if session.link == Some(link) {
+            (session.link, session.reached) = (None, false);
+            let key = self.devices[other].key;
+            self.input(me, Input::Unlinked(key));
+        }
+    }
+
+    /// Whether a direct link carries what two devices say to each other.
+    pub(crate) fn linked(&self, a: usize, b: usize) -> bool {
+        let by = |from: usize, to: usize| self.devices[from].sessions.get(&to)?.link;
+        by(a, b).is_some() && by(a, b) == by(b, a) && self.connected(a, b)
+    }
+
+    /// Circuits that a common member carries last for half a minute.
+    pub(crate) fn end_carried_circuits(&mut self) {
+        for id in 0..self.network.conns.len() {
+            let conn = &mut self.network.conns[id];
+            let carried = conn.circuit == Some(Via::Member);
+            let up = conn.last.iter().flat_map(|last| last.values()).copied().min().unwrap_or(0);
+            if carried && !conn.closed && up + 30_000 <= self.now {
+                conn.circuit = None;
+                if conn.link.is_none() {
+                    self.both_notice(id, 1000);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Relays at which devices find each other.
+
+use super::{Net, Via};
+use crate::world::{Happening, World};
+use chats_core::node::Input;
+use rand::Rng;
+use std::collections::BTreeSet;
+
+/// How many there are.
+pub(crate) const RELAYS: usize = 2;
+
+/// A relay, and who is there.
+#[derive(Debug, Default)]
+pub(crate) struct Relay {
+    down_until: u64,
+    entered: BTreeSet<usize>,
+}
+
+impl World {
+    pub(super) fn at_relay(&self, device: usize, relay: usize) -> bool {
+        let relay = &self.network.relays[relay];
+        self.now >= relay.down_until && relay.entered.contains(&device)
+    }
+
+    pub(crate) fn enter_relay(&mut self, device: usize, relay: usize, wait: u64) {
+        let life = self.devices[device].life;
+        self.net(wait, Net::Enter { device, life, relay });
+    }
+
+    fn told(&mut self, device: usize, relay: usize, input: Input) {
+        let wait = self.rng.random_range(5..80);
+        let page = &mut self.devices[device];
+        page.told_at = (self.now + wait).max(page.told_at);
+        let (life, at) = (page.life, page.told_at);
+        self.queue.push(at, Happening::Net(Net::Told { device, life, relay, input }));
+    }
+
+    /// A device is off a relay; the others hear of it.
+    pub(crate) fn off_relay(&mut self, device: usize, relay: usize) {
+        if self.network.relays[relay].entered.remove(&device) {
+            let key = self.devices[device].key;
+            for other in self.network.relays[relay].entered.clone() {
+                self.told(other, relay, Input::Left(key));
+            }
+        }
+    }
+
+    /// The device itself lost a relay: nobody is listed there for it any more.
+    pub(crate) fn lost_relay(&mut self, device: usize, relay: usize) {
+        self.off_relay(device, relay);
+        for listed in self.devices[device].listing[relay].clone() {
+            let key = self.devices[listed].key;
+            self.told(device, relay, Input::Left(key));
+        }
+    }
+
+    pub(crate) fn relay_outage(&mut self, relay: usize, length: u64) {
+        let until = self.now.saturating_add(length);
+        self.network.relays[relay].down_until = until;
+        for device in 0..self.devices.len() {
+            self.lost_relay(device, relay);
+            if length < u64::MAX {
+                let wait = length + self.rng.random_range(100..5000);
+                self.enter_relay(device, relay, wait);
+            }
+        }
+        for id in 0..self.network.conns.len() {
+            let conn = &mut self.network.conns[id];
+            if conn.circuit.take_if(|via| *via == Via::Relay(relay)).is_some()
+                && conn.link.is_none()
+                && !conn.closed
+            {
+                self.both_notice(id, 1000);
+            }
+        }
+    }
+
+    pub(super) fn on_enter(&mut self, device: usize, life: u32, relay: usize) {
+        let entered = &self.network.relays[relay].entered;
+        if self.devices[device].life != life || entered.contains(&device) {
+            return;
+        }
+        if !self.is_on(device) || self.now < self.network.relays[relay].down_until {
+            if self.devices[device].node.is_some() {
+                self.enter_relay(device, relay, 2000);
+            }
+            return;
+        }
+        let others = self.network.relays[relay].entered.clone();
+        let devices = others.iter().map(|other| self.devices[*other].key).collect();
+        self.network.relays[relay].entered.insert(device);
+        let source = relay as u32;
+        self.told(device, relay, Input::Present { source, devices });
+        let device = self.devices[device].key;
+        for other in others {
+            self.told(other, relay, Input::Arrived { source, device });
+        }
+    }
+
+    /// The network layer tells of arrivals and departures once, however many relays do.
+    pub(super) fn on_told(&mut self, device: usize, relay: usize, input: Input) {
+        let by_key = &self.by_key;
+        let page = &mut self.devices[device];
+        let lists = |page: &crate::world::Device, other: usize| {
+            page.listing.iter().filter(|listing| listing.contains(&other)).count()
+        };
+        match &input {
+            Input::Present { devices, .. } => {
+                page.listing[relay].extend(devices.iter().filter_map(|key| by_key.get(key)));
+            }
+            Input::Arrived { device: key, .. } => {
+                page.listing[relay].insert(by_key[key]);
+                if lists(page, by_key[key]) > 1 {
+                    return;
+                }
+            }
+            Input::Left(key) => {
+                if !page.listing[relay].remove(&by_key[key]) || lists(page, by_key[key]) > 0 {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.input(device, input);
+    }
+}
