@@ -175,9 +175,8 @@ pub(crate) struct Meetings {
     /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
     /// have noticed, so no number is used again during our stay.
     past: BTreeMap<DeviceKey, (Session, u32)>,
-    /// The last stay of each that is known to be over, and when it was last said. What was said
-    /// of it before may still come by another way.
-    over: BTreeMap<DeviceKey, (Session, Time)>,
+    /// The last stay of each that is known to be over.
+    over: BTreeMap<DeviceKey, attendance::Over>,
     /// Connections made for wallets: a new stay or a higher attempt replaces one, and both cost
     /// others no more than a message. Browsers make a limited number in the life of a page.
     budget: Budget<Wallet>,

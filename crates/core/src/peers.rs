@@ -41,6 +41,17 @@ enum Source {
     Member(DeviceKey),
 }
 
+/// Members told us of a device.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// When last.
+    at: Time,
+    /// Who delivered it first.
+    by: DeviceKey,
+    /// When the device said it, by its clock.
+    said: Time,
+}
+
 #[derive(Debug, Default)]
 struct Peer {
     /// A relay says that it is there.
@@ -48,8 +59,7 @@ struct Peer {
     /// It was there before us, or passed once: it is for us too to reach it, for as long as a
     /// relay lists it.
     wanted: bool,
-    /// Members told us of it: when last, and by whose delivery first.
-    heard_of: Option<(Time, DeviceKey)>,
+    heard_of: Option<Heard>,
     /// When it was last seen in our meeting.
     companion: Option<Time>,
     /// Until when nothing that others say of it makes us reach for it.

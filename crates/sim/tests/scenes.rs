@@ -65,7 +65,7 @@ fn a_pair_that_is_cut_is_mended_through_a_third_with_every_relay_gone() {
         let all = [0, 1, 2, 3];
         scene.kill_relays();
         scene.wait(20_000).unwrap();
-        scene.cut(1, 2, 3000);
+        scene.cut(1, 2, 12_000);
         scene.until(20_000, |scene| !scene.hear_each_other(&[1, 2])).unwrap();
         assert!(scene.hear_each_other(&[0, 1, 3]) && scene.hear_each_other(&[0, 2, 3]));
         let took = scene.until(60_000, |scene| scene.hear_each_other(&all)).unwrap();

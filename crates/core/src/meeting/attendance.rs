@@ -8,8 +8,8 @@ use crate::gossip::{self, GossipMessage, GossipVerdict};
 use crate::id::DeviceKey;
 use crate::node::Outbox;
 use crate::peers::Peers;
-use crate::presence::{MAX_AGE, MeetingMessage, Presence};
-use crate::time::Time;
+use crate::presence::{MAX_AGE, MeetingMessage, Presence, Session};
+use crate::time::{Duration, Time};
 use crate::wire;
 
 /// By which way a presence came.
@@ -30,10 +30,23 @@ enum Worth {
     Over,
 }
 
+/// A stay that is known to be over. What was said of it before may still come by another way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Over {
+    session: Session,
+    /// When it was said, by the device's clock.
+    said: Time,
+    /// When we learnt that, by ours.
+    noted: Time,
+}
+
+/// How far the clock of a device that never said hello may be off; certificates allow as much.
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
 /// Whether what a device says was said just now by its clock, and makes sense.
-fn timely(presence: &Presence, their_clock: Time) -> bool {
-    their_clock.since(presence.time) <= MAX_AGE
-        && presence.time.since(their_clock) <= MAX_AGE
+fn timely(presence: &Presence, their_clock: Time, most: Duration) -> bool {
+    their_clock.since(presence.time) <= most
+        && presence.time.since(their_clock) <= most
         && presence.joined <= presence.time
         && presence.hand.is_none_or(|hand| hand <= presence.time)
 }
@@ -53,7 +66,7 @@ impl Meetings {
             Ok(MeetingMessage::Presence(signed)) => {
                 signed.is_by(device)
                     && signed.presence.community == peers.own().community
-                    && timely(&signed.presence, peers.clock(device, now))
+                    && timely(&signed.presence, peers.clock(device, now), MAX_AGE)
                     && self.attend(device, signed.presence, Way::Stream, now, peers, out)
                         == Worth::News
             }
@@ -101,17 +114,15 @@ impl Meetings {
             return GossipVerdict::Reject;
         }
         let own = peers.own().secret.device();
-        if device == own || !timely(&signed.presence, peers.clock(device, now)) {
+        let known = self.others.get(&device);
+        let known = known.is_some_and(|o| o.presence.session == signed.presence.session)
+            || peers.certificate(device).is_some();
+        let most = if known { MAX_AGE } else { MAX_SKEW };
+        if device == own || !timely(&signed.presence, peers.clock(device, now), most) {
             return GossipVerdict::Ignore;
         }
-        let known = self.others.get(&device);
-        let known = known.is_some_and(|o| o.presence.session == signed.presence.session);
-        if peers.certificate(device).is_none() && !known {
-            if signed.presence.leaving {
-                peers.heard_leave(device);
-            } else {
-                peers.heard_of(device, source, now);
-            }
+        if !known {
+            peers.heard_of(device, source, &signed.presence, now);
             return GossipVerdict::Ignore;
         }
         if !self.words.spend(device, now) {
@@ -134,23 +145,24 @@ impl Meetings {
         out: &mut Outbox,
     ) -> Worth {
         let over = self.over.get(&device).copied();
-        if over.is_some_and(|(session, _)| session == presence.session) {
+        if over.is_some_and(|over| over.session == presence.session) {
             return if presence.leaving { Worth::Known } else { Worth::Over };
         }
+        // Of two stays the later said is the later one. The device's clock may have been set back
+        // between two lives of its page, but then it is connected anew.
+        let since = peers.ready_since(device).map(|(since, _)| since);
+        let anew = |noted: Time| since.is_some_and(|since| noted < since);
         let certificate = peers.certificate(device).cloned();
         if let Some(known) = self.others.get_mut(&device) {
             let same = known.presence.session == presence.session;
             if same && presence.sequence <= known.presence.sequence {
                 return Worth::Known;
             }
-            // Of two stays the later said is the later one. Its clock may have been set back
-            // between two lives of its page, but then it is connected anew.
-            let anew = peers.ready_since(device).is_some_and(|(since, _)| known.heard < since);
             let later = match way {
-                Way::Stream => presence.time >= known.presence.time || anew,
+                Way::Stream => presence.time >= known.presence.time,
                 Way::Gossip => presence.time > known.presence.time,
             };
-            if !same && !later {
+            if !same && !later && !anew(known.heard) {
                 return Worth::Over;
             }
             if same && !presence.leaving && known.presence.meeting == presence.meeting {
@@ -161,7 +173,9 @@ impl Meetings {
                 }
                 return Worth::News;
             }
-        } else if way == Way::Gossip && over.is_some_and(|(_, said)| presence.time <= said) {
+        } else if way == Way::Gossip
+            && over.is_some_and(|over| presence.time <= over.said && !anew(over.noted))
+        {
             return Worth::Over;
         }
         // A stay that ended or began takes its connection with it.
@@ -171,11 +185,11 @@ impl Meetings {
             certificate.or_else(|| self.others.get(&device).map(|known| known.certificate.clone()));
         self.forget(device, out);
         if presence.leaving {
-            self.end(device, presence.session, presence.time);
+            self.end(device, Over { session: presence.session, said: presence.time, noted: now });
             peers.keep_company(device, None);
         } else if let Some(certificate) = certificate {
             if let Some((session, said)) = before.filter(|(it, _)| *it != presence.session) {
-                self.end(device, session, said);
+                self.end(device, Over { session, said, noted: now });
             }
             let past = self.past.remove(&device).filter(|(past, _)| *past == presence.session);
             let attempt = past.map_or(0, |(_, attempt)| attempt);
@@ -185,9 +199,8 @@ impl Meetings {
         Worth::News
     }
 
-    /// A stay is known to be over.
-    fn end(&mut self, device: DeviceKey, session: crate::presence::Session, said: Time) {
-        self.over.insert(device, (session, said));
+    fn end(&mut self, device: DeviceKey, over: Over) {
+        self.over.insert(device, over);
         if self.over.len() > MAX_PAST {
             self.over.pop_first();
         }

@@ -1,10 +1,10 @@
 //! Who is there, who is to be dialled, and when.
 
-use super::{Peer, Peers, STABLE, Source};
+use super::{Heard, Peer, Peers, STABLE, Source};
 use crate::access::AccessBook;
 use crate::id::DeviceKey;
 use crate::node::{Outbox, Output};
-use crate::presence::EXPIRY;
+use crate::presence::{EXPIRY, Presence};
 use crate::time::{Duration, Time};
 
 /// The most devices dialled at once.
@@ -73,20 +73,34 @@ impl Peers {
         }
     }
 
-    /// The gossip that `by` delivered tells that a device is there which is not connected: it is
-    /// for us to reach it, though no relay may list it. The two hear of each other at once; one of
-    /// them tries first.
-    pub(crate) fn heard_of(&mut self, device: DeviceKey, by: DeviceKey, now: Time) {
+    /// The gossip that `by` delivered tells of a device that is not connected: it is for us to
+    /// reach it, though no relay may list it. The two hear of each other at once; one of them
+    /// tries first.
+    pub(crate) fn heard_of(
+        &mut self,
+        device: DeviceKey,
+        by: DeviceKey,
+        said: &Presence,
+        now: Time,
+    ) {
         let spread = self.spread(device);
+        let before = self.peers.get(&device).and_then(|peer| peer.heard_of);
+        let replayed =
+            |before: Heard| said.time < before.said || (said.time == before.said && !said.leaving);
+        if before.is_some_and(replayed) {
+            return;
+        }
+        if said.leaving {
+            return self.heard_leave(device);
+        }
         let heard = self.peers.values().filter(|peer| peer.session.is_none());
         let heard = heard.filter_map(|peer| peer.heard_of);
         let (mut all, mut from_one) = (0, 0);
-        for (_, from) in heard {
+        for heard in heard {
             all += 1;
-            from_one += usize::from(from == by);
+            from_one += usize::from(heard.by == by);
         }
-        let known = self.peers.get(&device).is_some_and(|peer| peer.heard_of.is_some());
-        if !known && (all >= MAX_HEARD || from_one >= MAX_HEARD_FROM_ONE) {
+        if before.is_none() && (all >= MAX_HEARD || from_one >= MAX_HEARD_FROM_ONE) {
             return;
         }
         let Some(peer) = self.entry(device) else {
@@ -95,7 +109,8 @@ impl Peers {
         if peer.session.is_some() || peer.shunned.is_some_and(|until| until > now) {
             return;
         }
-        peer.heard_of = Some((now, peer.heard_of.map_or(by, |(_, first)| first)));
+        let by = before.map_or(by, |before| before.by);
+        peer.heard_of = Some(Heard { at: now, by, said: said.time });
         peer.learnt(Source::Member(by));
         if peer.dial_at.is_none() && peer.dialling.is_none() {
             let patience = Duration::from_millis(if spread.first { 0 } else { 2500 });
@@ -104,7 +119,7 @@ impl Peers {
     }
 
     /// A device that is not connected says that it left.
-    pub(crate) fn heard_leave(&mut self, device: DeviceKey) {
+    fn heard_leave(&mut self, device: DeviceKey) {
         if let Some(peer) = self.peers.get_mut(&device) {
             (peer.heard_of, peer.companion) = (None, None);
             if !peer.within_reach() {
@@ -185,7 +200,7 @@ impl Peers {
     pub(crate) fn tick(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
         let own = self.own.secret.device();
         for (device, peer) in &mut self.peers {
-            peer.heard_of.take_if(|(at, _)| now.since(*at) >= EXPIRY);
+            peer.heard_of.take_if(|heard| now.since(heard.at) >= EXPIRY);
             peer.companion.take_if(|at| now.since(*at) >= EXPIRY);
             peer.shunned.take_if(|until| *until <= now);
             if !peer.within_reach() {

@@ -100,27 +100,26 @@ impl World {
     /// The network layer tells of arrivals and departures once, however many relays do.
     pub(super) fn on_told(&mut self, device: usize, relay: usize, input: Input) {
         let by_key = &self.by_key;
-        let page = &mut self.devices[device];
-        let lists = |page: &crate::world::Device, other: usize| {
-            page.listing.iter().filter(|listing| listing.contains(&other)).count()
+        let listing = &mut self.devices[device].listing;
+        let count = |listing: &[BTreeSet<usize>], other| {
+            listing.iter().filter(|listing| listing.contains(&other)).count()
         };
-        match &input {
+        let known = match &input {
             Input::Present { devices, .. } => {
-                page.listing[relay].extend(devices.iter().filter_map(|key| by_key.get(key)));
+                listing[relay].extend(devices.iter().filter_map(|key| by_key.get(key)));
+                false
             }
             Input::Arrived { device: key, .. } => {
-                page.listing[relay].insert(by_key[key]);
-                if lists(page, by_key[key]) > 1 {
-                    return;
-                }
+                listing[relay].insert(by_key[key]);
+                count(listing, by_key[key]) > 1
             }
             Input::Left(key) => {
-                if !page.listing[relay].remove(&by_key[key]) || lists(page, by_key[key]) > 0 {
-                    return;
-                }
+                !listing[relay].remove(&by_key[key]) || count(listing, by_key[key]) > 0
             }
-            _ => {}
+            _ => false,
+        };
+        if !known {
+            self.input(device, input);
         }
-        self.input(device, input);
     }
 }
