@@ -13,6 +13,8 @@ pub mod browser;
 pub mod native;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod relay;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tls;
 
 mod backoff;
 mod behaviour;
@@ -27,4 +29,4 @@ pub mod network;
 mod proof;
 mod streams;
 
-pub use libp2p::{Multiaddr, PeerId};
+pub use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};

@@ -13,14 +13,18 @@ use crate::{
     native::{secured, sockets},
     network::StartError,
     streams::{self, Happening},
+    tls::{self, Tls},
 };
 use chats_core::id::DeviceSecret;
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, connection_limits, identify,
+    Multiaddr, PeerId, StreamProtocol, Swarm, connection_limits,
+    core::transport::{OptionalTransport, OrTransport},
+    identify,
     multiaddr::Protocol,
     ping, relay as circuit,
     swarm::{self, ConnectionId, NetworkBehaviour, SwarmEvent},
+    tcp,
 };
 use meeting::Meeting;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -59,6 +63,19 @@ pub enum RelayEvent {
     Lost(String),
 }
 
+/// What the operator decides.
+#[derive(Debug)]
+pub struct Settings {
+    /// Addresses under which devices reach the relay from outside (a public name, or a proxy's);
+    /// reservations hand them out. Without any, those it listens on are handed out, which serves a
+    /// machine with a public address, and loopback.
+    pub external: Vec<Multiaddr>,
+    /// Devices that can be reached through it at once; [`MAX_RESERVATIONS`] by default.
+    pub max_reservations: usize,
+    /// With it, addresses that end in `/tls/ws` can be listened at.
+    pub tls: Option<Tls>,
+}
+
 /// A running relay; it moves on only within [`Relay::next`].
 pub struct Relay {
     swarm: Swarm<Behaviour>,
@@ -78,20 +95,13 @@ struct Client {
 impl Relay {
     /// A relay that listens nowhere yet.
     ///
-    /// `external` are the addresses under which devices reach it from outside (a public name, or
-    /// a proxy's); reservations hand them out. Without any, its own are handed out, which serves a
-    /// machine with a public address, and loopback.
-    ///
     /// # Errors
     /// [`StartError`] if the key is unusable.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(
-        secret: &DeviceSecret,
-        external: Vec<Multiaddr>,
-        max_reservations: usize,
-    ) -> Result<Self, StartError> {
+    pub fn new(secret: &DeviceSecret, settings: Settings) -> Result<Self, StartError> {
+        let Settings { external, max_reservations, tls } = settings;
         let refused = || StartError::Key("libp2p refuses it".to_owned());
         let key = identity::keypair(secret).ok_or_else(refused)?;
         let peer = key.public().to_peer_id();
@@ -103,7 +113,13 @@ impl Relay {
             streams: streams::Behaviour::new([StreamProtocol::new(meet::PROTOCOL)]),
         };
         let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
-        let mut swarm = Swarm::new(secured(sockets(), &key)?, behaviour, peer, config);
+        let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+        let wss = match tls {
+            Some(tls) => OptionalTransport::some(tls::secure_websocket(tcp, tls)),
+            None => OptionalTransport::none(),
+        };
+        let transport = OrTransport::new(wss, sockets());
+        let mut swarm = Swarm::new(secured(transport, &key)?, behaviour, peer, config);
         let hand_out_own = external.is_empty();
         for addr in external {
             swarm.add_external_address(addr);
@@ -123,7 +139,8 @@ impl Relay {
         *self.swarm.local_peer_id()
     }
 
-    /// Begins to listen at `addr` (TCP, or WebSocket with `/ws`); port 0 is any free one.
+    /// Begins to listen at `addr` (TCP, WebSocket with `/ws`, secure WebSocket with `/tls/ws`);
+    /// port 0 is any free one.
     ///
     /// # Errors
     /// [`StartError::Listen`], with the reason.

@@ -8,8 +8,9 @@
 mod key;
 mod log;
 mod relay;
+mod tls;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 use std::process::ExitCode;
 
 /// Community Chats without a browser.
@@ -28,6 +29,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { command: Command::Relay(options) } = Cli::parse();
+    if let Some(fault) = options.fault() {
+        let mut command = Cli::command();
+        command.build();
+        let relay = command.find_subcommand_mut("relay");
+        relay
+            .unwrap_or(&mut Cli::command())
+            .error(ErrorKind::MissingRequiredArgument, fault)
+            .exit();
+    }
     match relay::run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

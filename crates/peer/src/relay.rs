@@ -3,11 +3,12 @@
 use crate::{
     key::{self, KeyError},
     log,
+    tls::{self, TlsError},
 };
 use chats_net::{
-    Multiaddr,
+    Multiaddr, Protocol,
     network::StartError,
-    relay::{MAX_RESERVATIONS, Relay, RelayEvent},
+    relay::{MAX_RESERVATIONS, Relay, RelayEvent, Settings},
 };
 use clap::Args;
 use std::{
@@ -17,16 +18,18 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Prints `listening MULTIADDR` on standard output for each address, with `/p2p/PEERID` at its
-/// end: what goes into `config.json` under `relays`. Stops on SIGINT or SIGTERM.
+/// end, and `external MULTIADDR` for each it is reached under from outside: what goes into
+/// `config.json` under `relays`. Stops on SIGINT or SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Address to listen on: `/ip4/0.0.0.0/tcp/9090/ws` for browsers, `/ip4/0.0.0.0/tcp/9091` for
-    /// native programs. Port 0 takes a free one.
+    /// Address to listen on: `/ip4/0.0.0.0/tcp/443/tls/ws` for browsers, with a certificate (see
+    /// `--tls-cert` and `--domain`), `/ip4/127.0.0.1/tcp/9090/ws` for browsers on this machine or
+    /// behind a proxy, `/ip4/0.0.0.0/tcp/9091` for native programs. Port 0 takes a free one.
     #[arg(long, required = true, num_args = 1.., value_name = "ADDR")]
     listen: Vec<Multiaddr>,
     /// Address under which devices reach the relay from outside, such as
-    /// `/dns4/relay.example.org/tcp/443/tls/ws`. Without any, the addresses it listens on are
-    /// handed out.
+    /// `/dns4/relay.example.org/tcp/443/tls/ws`. Without any, and without `--domain`, the
+    /// addresses it listens on are handed out.
     #[arg(long, num_args = 1.., value_name = "ADDR")]
     external: Vec<Multiaddr>,
     /// Devices that can be reached through it at once.
@@ -36,6 +39,8 @@ pub(crate) struct Options {
     /// `/p2p/PEERID` at the end of its addresses, is another at each start.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    tls: tls::Options,
     /// How log lines on standard error look.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log: log::Format,
@@ -47,6 +52,9 @@ pub(crate) enum RelayError {
     /// Its key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Its certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Its addresses.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -58,6 +66,26 @@ pub(crate) enum RelayError {
     Io(#[from] io::Error),
 }
 
+impl Options {
+    /// What of the options does not go together.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let lacking = self.listen.iter().find(|addr| !self.tls.serves(addr))?;
+        Some(format!("{lacking} needs a certificate: give --tls-cert and --tls-key, or --domain"))
+    }
+
+    /// Where devices reach it from outside, as far as the operator says.
+    fn external(&self) -> Vec<Multiaddr> {
+        match &self.tls.domain {
+            Some(domain) if self.external.is_empty() => {
+                let name = Protocol::Dns4(domain.into());
+                let port = Protocol::Tcp(443);
+                vec![[name, port, Protocol::Tls, Protocol::Ws("/".into())].into_iter().collect()]
+            }
+            _ => self.external.clone(),
+        }
+    }
+}
+
 /// Runs a relay until a signal.
 pub(crate) fn run(options: Options) -> Result<(), RelayError> {
     log::start(options.log);
@@ -67,15 +95,33 @@ pub(crate) fn run(options: Options) -> Result<(), RelayError> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        let mut relay = Relay::new(&secret, options.external, options.max_reservations)?;
+        let tls = options.tls.start(options.key.as_deref())?;
+        let (tls, upkeep) = tls.unzip();
+        let external = options.external();
+        let max_reservations = options.max_reservations;
+        let settings = Settings { external: external.clone(), max_reservations, tls };
+        let mut relay = Relay::new(&secret, settings)?;
         for addr in options.listen {
             relay.listen(addr)?;
+        }
+        for addr in external {
+            say("external", &addr.with(Protocol::P2p(relay.peer_id())))?;
+        }
+        if let Some(upkeep) = upkeep {
+            tokio::spawn(upkeep);
         }
         serve(relay).await
     });
     // Whatever still runs is not waited for.
     runtime.shutdown_background();
     result
+}
+
+/// A line for other programs.
+fn say(what: &str, addr: &Multiaddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{what} {addr}")?;
+    out.flush()
 }
 
 async fn serve(mut relay: Relay) -> Result<(), RelayError> {
@@ -85,11 +131,7 @@ async fn serve(mut relay: Relay) -> Result<(), RelayError> {
     loop {
         tokio::select! {
             event = relay.next() => match event {
-                RelayEvent::Listening(addr) => {
-                    let mut out = io::stdout().lock();
-                    writeln!(out, "listening {addr}")?;
-                    out.flush()?;
-                }
+                RelayEvent::Listening(addr) => say("listening", &addr)?,
                 RelayEvent::Lost(reason) => return Err(RelayError::Lost(reason)),
                 _ => {}
             },

@@ -3,11 +3,12 @@
 use crate::process::PATIENCE;
 use chats_core::id::DeviceKey;
 use chats_net::{Multiaddr, PeerId, identity};
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, channel::oneshot};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt, channel::oneshot};
 use libp2p::{
     Stream, StreamProtocol, Swarm, Transport, core::upgrade::Version, identity::Keypair,
     multiaddr::Protocol, noise, ping, swarm::NetworkBehaviour, swarm::SwarmEvent, tcp, yamux,
 };
+use libp2p_websocket as websocket;
 use std::time::Duration;
 use tokio::{task::JoinHandle, time::timeout};
 
@@ -29,9 +30,27 @@ pub struct Hostile {
 impl Hostile {
     /// Connects to `addr`, which names a peer.
     pub async fn connect(addr: &Multiaddr) -> Self {
+        Self::connect_by(addr, tcp::tokio::Transport::default()).await
+    }
+
+    /// Connects over `wss` if the other end shows this certificate, or one that it signed.
+    pub async fn connect_tls(addr: &Multiaddr, trusted: &[u8]) -> Self {
+        let mut tls = websocket::tls::Config::builder();
+        tls.add_trust(&websocket::tls::Certificate::new(trusted.to_vec())).unwrap();
+        let mut transport = websocket::Config::new(tcp::tokio::Transport::default());
+        transport.set_tls_config(tls.finish());
+        Self::connect_by(addr, transport).await
+    }
+
+    async fn connect_by<T>(addr: &Multiaddr, transport: T) -> Self
+    where
+        T: Transport<Dial: Send, ListenerUpgrade: Send, Error: Send + Sync>,
+        T: Send + Unpin + 'static,
+        T::Output: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let key = Keypair::generate_ed25519();
         let own = key.public().to_peer_id();
-        let transport = tcp::tokio::Transport::default()
+        let transport = transport
             .upgrade(Version::V1)
             .authenticate(noise::Config::new(&key).unwrap())
             .multiplex(yamux::Config::default())

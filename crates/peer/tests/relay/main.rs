@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, unreachable_pub)]
 #![allow(missing_docs)]
 
+mod acme;
 mod channels;
 mod device;
 mod hostile;
 mod meeting;
 mod process;
 mod program;
+mod tls;

@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::timeout,
 };
 
@@ -18,8 +19,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct RelayProcess {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
+    /// Lines of the log, read at once so that the relay never waits to write one.
+    log: UnboundedReceiver<String>,
     /// As printed, in the order of the `--listen` arguments.
     pub addrs: Vec<Multiaddr>,
+    /// What else was printed until then.
+    pub printed: Vec<(String, String)>,
 }
 
 pub fn chats(args: &[&str]) -> Command {
@@ -37,9 +42,15 @@ impl RelayProcess {
 
     pub async fn start_with(listen: &[&str], more: &[&str]) -> Self {
         let args = [&["relay", "--listen"], listen, more].concat();
-        let mut child = chats(&args).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::start_by(chats(&args), listen).await
+    }
+
+    /// Of a command that was prepared, with these `listen` among its arguments.
+    pub async fn start_by(mut command: Command, listen: &[&str]) -> Self {
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut relay = Self { child, stdout, addrs: Vec::new() };
+        let log = lines(child.stderr.take().unwrap());
+        let mut relay = Self { child, stdout, log, addrs: Vec::new(), printed: Vec::new() };
         let mut printed = Vec::new();
         for _ in listen {
             printed.push(relay.listening().await);
@@ -53,9 +64,34 @@ impl RelayProcess {
     }
 
     async fn listening(&mut self) -> Multiaddr {
-        let line = timeout(PATIENCE, self.stdout.next_line()).await.unwrap().unwrap();
-        let line = line.expect("the relay prints its addresses before it ends");
-        line.strip_prefix("listening ").expect(&line).parse().unwrap()
+        loop {
+            let line = timeout(PATIENCE, self.stdout.next_line()).await.unwrap().unwrap();
+            let Some(line) = line else {
+                let mut log = String::new();
+                while let Some(line) = self.log.recv().await {
+                    log = log + &line + "\n";
+                }
+                panic!("the relay ended before it printed its addresses: {log}");
+            };
+            match line.split_once(' ') {
+                Some(("listening", addr)) => return addr.parse().unwrap(),
+                Some((what, addr)) => self.printed.push((what.to_owned(), addr.to_owned())),
+                None => panic!("{line}"),
+            }
+        }
+    }
+
+    /// The next line of the log that holds `what`.
+    pub async fn logs(&mut self, what: &str) -> String {
+        let line = async {
+            while let Some(line) = self.log.recv().await {
+                if line.contains(what) {
+                    return line;
+                }
+            }
+            panic!("the relay ended before it logged: {what}");
+        };
+        timeout(PATIENCE, line).await.unwrap_or_else(|_| panic!("not logged: {what}"))
     }
 
     pub fn ws(&self) -> Multiaddr {
@@ -72,6 +108,19 @@ impl RelayProcess {
         assert!(sent.success());
         timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
     }
+}
+
+/// What comes out of a pipe, line by line.
+pub fn lines(pipe: impl AsyncRead + Unpin + Send + 'static) -> UnboundedReceiver<String> {
+    let (sender, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            // Whoever does not listen any more does not keep the other from writing.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
 }
 
 /// Runs `chats` to its end: exit code and standard error.

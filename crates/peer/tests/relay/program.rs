@@ -106,6 +106,13 @@ async fn wrong_usage_is_exit_code_2() {
         (&["relay"][..], "--listen"),
         (&["relay", "--listen", "127.0.0.1:9090"], "invalid multiaddr"),
         (&["relay", "--listen", WS, "--log", "xml"], "[possible values: text, json]"),
+        (&["relay", "--listen", "/ip4/127.0.0.1/tcp/0/tls/ws"], "needs a certificate"),
+        (
+            &["relay", "--listen", "/ip4/127.0.0.1/tcp/0/wss"],
+            "--tls-cert and --tls-key, or --domain",
+        ),
+        (&["relay", "--listen", WS, "--tls-cert", "cert.pem"], "--tls-key"),
+        (&["relay", "--listen", WS, "--domain", "relay.example.org"], "--key"),
         (&["serve"], "unrecognized subcommand 'serve'"),
         (&[], "Usage: chats <COMMAND>"),
     ] {
