@@ -14,6 +14,7 @@
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
 //!   per pair;
+//! * [`turn`]: what a device and a relay say about relayed sound;
 //! * [`node`]: all of it behind `handle` and `poll`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
@@ -38,4 +39,5 @@ mod peers;
 pub mod presence;
 pub mod speaking;
 pub mod time;
+pub mod turn;
 pub mod wire;
