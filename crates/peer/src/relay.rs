@@ -3,7 +3,7 @@
 use crate::{
     key::{self, KeyError},
     log,
-    tls::{self, TlsError},
+    tls::{TlsError, TlsOptions},
 };
 use chats_net::{
     Multiaddr, Protocol,
@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
-    tls: tls::Options,
+    tls: TlsOptions,
     /// How log lines on standard error look.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log: log::Format,

@@ -18,7 +18,7 @@ use std::{
 
 /// Certificates for addresses that end in `/tls/ws`.
 #[derive(Debug, Args)]
-pub(crate) struct Options {
+pub(crate) struct TlsOptions {
     /// PEM file with the certificate and its chain, for addresses that end in `/tls/ws`. It is
     /// read again when it changes.
     #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "domain")]
@@ -62,7 +62,7 @@ pub(crate) enum TlsError {
 /// What keeps the certificate fresh; it never ends.
 pub(crate) type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Options {
+impl TlsOptions {
     /// Whether there is a certificate for `addr`, if it needs one.
     pub(crate) fn serves(&self, addr: &Multiaddr) -> bool {
         let text = addr.to_string();

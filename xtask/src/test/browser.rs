@@ -34,7 +34,10 @@ pub(super) fn firefox() -> Result<Result<Firefox, String>> {
 }
 
 /// Finds two programs, installing the Debian packages that hold them if need be.
-fn programs(names: [&str; 2], packages: [&str; 2]) -> Result<Result<[PathBuf; 2], String>> {
+pub(super) fn programs(
+    names: [&str; 2],
+    packages: [&str; 2],
+) -> Result<Result<[PathBuf; 2], String>> {
     let found = || Some([tools::find(names[0])?, tools::find(names[1])?]);
     if let Some(found) = found() {
         return Ok(Ok(found));

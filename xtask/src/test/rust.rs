@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::browser::programs;
 use super::count::{self, Count};
 use super::layering;
 use crate::tools;
@@ -41,6 +42,11 @@ pub(super) fn lints() -> Result<Count> {
 }
 
 pub(super) fn unit(filter: Option<&str>) -> Result<Count> {
+    // An ACME server and the names it asks for. The tests of certificates fail without it, and
+    // say so.
+    if let Err(missing) = programs(["pebble", "pebble-challtestsrv"], ["pebble", "pebble"])? {
+        eprintln!("{missing}");
+    }
     let packages = layering::default_members()?;
     let native = packages.iter().map(String::as_str).filter(|name| *name != SIMULATION);
     cargo_test(native, filter)
