@@ -76,6 +76,12 @@ pub struct Settings {
     pub tls: Option<Tls>,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { external: Vec::new(), max_reservations: MAX_RESERVATIONS, tls: None }
+    }
+}
+
 /// A running relay; it moves on only within [`Relay::next`].
 pub struct Relay {
     swarm: Swarm<Behaviour>,

@@ -11,7 +11,7 @@ use crate::{
     linking::{Certificates, Fingerprints, Linked, Linking},
     native::{secured, sockets},
     network::{Command, Event, Network, RelayState},
-    relay::{Relay, RelayEvent},
+    relay::{Relay, RelayEvent, Settings},
 };
 use chats_core::{
     channel::Channel,
@@ -167,7 +167,7 @@ struct RelayTask {
 
 impl RelayTask {
     async fn start() -> Self {
-        let mut relay = Relay::new(&secret(), Vec::new(), 64).unwrap();
+        let mut relay = Relay::new(&secret(), Settings::default()).unwrap();
         relay.listen("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
         let RelayEvent::Listening(addr) = relay.next().await else { panic!("not listening") };
         let task = tokio::spawn(async move {

@@ -233,7 +233,7 @@ async fn a_dial_that_cannot_work_says_why() {
             .await
     };
     device.tell(Command::Dial(stranger));
-    assert_eq!(failed(&mut device).await, "no relay is connected");
+    assert_eq!(failed(&mut device).await, "no relay and no member is connected who could help");
     device.tell(Command::SetRelays(vec![relay.ws()]));
     device.relay_connected().await;
     device.tell(Command::Dial(stranger));
