@@ -340,3 +340,6 @@ fn reason(error: &DialError) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,10 +26,13 @@ mod shared;
 #[cfg(target_arch = "wasm32")]
 mod transport;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 pub use {
     behaviour::Behaviour,
-    connection::{Connection, Stream},
     shared::{Duplex, Failure, Fingerprints, SignallingStream},
+};
+#[cfg(target_arch = "wasm32")]
+pub use {
+    connection::{Connection, Stream},
     transport::{Transport, new},
 };

@@ -193,3 +193,38 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::task::{ArcWake, waker};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl ArcWake for Woken {
+        fn wake_by_ref(this: &Arc<Self>) {
+            this.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn permits_are_bounded_and_come_back() {
+        let shared = Shared::new(1);
+        let first = shared.outbound_permit().unwrap();
+        assert_eq!(shared.outbound_permit().unwrap_err(), Error::Busy);
+        assert!(shared.inbound_permit().is_ok());
+        drop(first);
+        assert!(shared.outbound_permit().is_ok());
+    }
+
+    #[test]
+    fn a_transport_that_found_nothing_is_woken() {
+        let (shared, woken) = (Shared::new(1), Arc::new(Woken::default()));
+        assert!(shared.next_arrived(&Context::from_waker(&waker(Arc::clone(&woken)))).is_none());
+        assert!(!woken.0.load(Ordering::Relaxed));
+        shared.wake_transport();
+        assert!(woken.0.load(Ordering::Relaxed));
+    }
+}

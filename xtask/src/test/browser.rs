@@ -69,7 +69,7 @@ pub(super) fn wasm(filter: Option<&str>) -> Result<Count> {
     let relay = Relay::start("relay", &relay::build()?, &folder)?;
     let mut total = Count::default();
     // The page's own tests need no browser: Node runs them.
-    for package in ["community-chats", "chats-web", "chats-net"] {
+    for package in ["community-chats", "chats-web", "chats-net", "chats-webrtc"] {
         let mut cargo = tools::cargo()?;
         cargo.env("CHROMEDRIVER", &chromium.driver).env("CHATS_TEST_RELAY", &relay.address);
         cargo.args(["test", "--locked", "--no-fail-fast", "--target", tools::WASM]);

@@ -10,7 +10,8 @@ use crate::tools;
 const SIMULATION: &str = "chats-sim";
 
 /// The crates that the page is made of.
-const PAGE: [&str; 5] = ["chats-chain", "chats-core", "chats-net", "chats-web", "community-chats"];
+const PAGE: [&str; 6] =
+    ["chats-chain", "chats-core", "chats-net", "chats-web", "chats-webrtc", "community-chats"];
 
 pub(super) fn format() -> Result<Count> {
     count::check("cargo fmt", tools::cargo()?.args(["fmt", "--all", "--check"]))
@@ -34,8 +35,8 @@ pub(super) fn lints() -> Result<Count> {
     clippy("native", &["--all-targets"])?;
     let packages: Vec<&str> = PAGE.iter().flat_map(|package| ["--package", package]).collect();
     clippy("browser", &[&["--target", tools::WASM], packages.as_slice()].concat())?;
-    let tested =
-        ["community-chats", "chats-net", "chats-web"].map(|package| ["--package", package]);
+    let tested = ["community-chats", "chats-net", "chats-web", "chats-webrtc"]
+        .map(|package| ["--package", package]);
     let tested = [&["--target", tools::WASM, "--tests"], tested.as_flattened()].concat();
     clippy("browser tests", &tested)?;
     Ok(total)

@@ -5,6 +5,10 @@
 
 mod circuit;
 mod connecting;
+mod ending;
+mod lines;
 mod nodes;
+mod signalling;
+mod streams;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -1,12 +1,17 @@
 //! Swarms that run on the page's event loop.
 
 use crate::circuit::Circuit;
-use chats_webrtc::{self as webrtc, Config, Failure, address};
+use chats_webrtc::{self as webrtc, Config, Connection, Failure, address};
 use futures::{FutureExt, StreamExt, channel::mpsc, future::Either};
 use futures_timer::Delay;
 use libp2p::{
     Multiaddr, PeerId, Swarm, Transport,
-    core::{ConnectedPoint, muxing::StreamMuxerBox, transport::OrTransport, upgrade::Version},
+    core::{
+        ConnectedPoint,
+        muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent},
+        transport::{ListenerId, OrTransport},
+        upgrade::Version,
+    },
     identity::Keypair,
     multiaddr::Protocol,
     noise, ping,
@@ -14,7 +19,10 @@ use libp2p::{
     yamux,
 };
 use std::{
+    convert::Infallible,
+    pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -35,26 +43,37 @@ pub(crate) struct Node {
     pub(crate) peer: PeerId,
     /// Where it can be dialled through the circuit.
     pub(crate) circuit: Multiaddr,
+    /// That for direct connections.
+    pub(crate) listener: ListenerId,
     commands: mpsc::UnboundedSender<Command>,
     events: mpsc::UnboundedReceiver<Event>,
 }
 
-/// What makes the muxer that the swarm gets.
-pub(crate) type Muxer = fn(PeerId, webrtc::Connection) -> StreamMuxerBox;
-
 impl Node {
     pub(crate) fn start(config: Config) -> Self {
-        Self::with_muxer(config, |_, connection| StreamMuxerBox::new(connection))
+        Self::with_muxer(config, StreamMuxerBox::new)
     }
 
-    /// A node that hands its direct connections to `muxer`.
-    pub(crate) fn with_muxer(config: Config, muxer: Muxer) -> Self {
+    /// A node whose direct connections are given away; its swarm gets ones where nothing happens.
+    pub(crate) fn giving_away(config: Config) -> (Self, mpsc::UnboundedReceiver<Connection>) {
+        let (sender, connections) = mpsc::unbounded();
+        let node = Self::with_muxer(config, move |connection| {
+            sender.unbounded_send(connection).unwrap();
+            StreamMuxerBox::new(Nothing)
+        });
+        (node, connections)
+    }
+
+    fn with_muxer(
+        config: Config,
+        muxer: impl FnOnce(Connection) -> StreamMuxerBox + Clone + Send + 'static,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let port = NEXT.fetch_add(1, Ordering::Relaxed);
         let key = Keypair::generate_ed25519();
         let peer = key.public().to_peer_id();
         let (direct, behaviour) = webrtc::new(config);
-        let direct = direct.map(move |(peer, connection), _| (peer, muxer(peer, connection)));
+        let direct = direct.map(move |(peer, connection), _| (peer, muxer(connection)));
         let circuits = Circuit::default()
             .upgrade(Version::V1)
             .authenticate(noise::Config::new(&key).unwrap())
@@ -72,11 +91,11 @@ impl Node {
         let mut swarm = Swarm::new(transport, behaviour, peer, config);
         let circuit = Multiaddr::from(Protocol::Memory(port)).with(Protocol::P2pCircuit);
         swarm.listen_on(circuit.clone()).unwrap();
-        swarm.listen_on(circuit.clone().with(Protocol::WebRTC)).unwrap();
+        let listener = swarm.listen_on(circuit.clone().with(Protocol::WebRTC)).unwrap();
         let (commands, receiver) = mpsc::unbounded();
         let (sender, events) = mpsc::unbounded();
         wasm_bindgen_futures::spawn_local(drive(swarm, receiver, sender));
-        Self { peer, circuit, commands, events }
+        Self { peer, circuit, listener, commands, events }
     }
 
     /// Has the swarm do something.
@@ -186,9 +205,50 @@ pub(crate) async fn pair(config: Config) -> (Node, Node) {
     (a, b)
 }
 
-/// Makes a circuit.
-pub(crate) async fn join(a: &mut Node, b: &mut Node) {
+/// Makes a circuit, which the first dials; its id at either end.
+pub(crate) async fn join(a: &mut Node, b: &mut Node) -> (ConnectionId, ConnectionId) {
     a.dial(b.circuit.clone().with(Protocol::P2p(b.peer)));
-    a.connected(false).await;
-    b.connected(false).await;
+    (a.connected(false).await.0, b.connected(false).await.0)
+}
+
+/// Waits for something, but not forever.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let late = Delay::new(DEADLINE);
+    match futures::future::select(std::pin::pin!(future), late).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => panic!("never happened: {what}"),
+    }
+}
+
+/// A connection on which nothing happens.
+struct Nothing;
+
+impl StreamMuxer for Nothing {
+    type Substream = webrtc::Stream;
+    type Error = Infallible;
+
+    fn poll_inbound(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<webrtc::Stream, Infallible>> {
+        Poll::Pending
+    }
+
+    fn poll_outbound(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<webrtc::Stream, Infallible>> {
+        Poll::Pending
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<StreamMuxerEvent, Infallible>> {
+        Poll::Pending
+    }
 }
