@@ -207,9 +207,9 @@ fn signalling_that_others_begin_is_bounded_for_each_and_for_all() {
     assert_eq!(begin(PeerId::random()), Ok(()));
     assert_eq!(begin(PeerId::random()), Err(Error::Busy));
     let done = rig.shared.next_arrived(&Context::from_waker(&noop_waker())).unwrap();
-    let Inbound { peer: done, stream, permit } = done;
+    let Inbound { peer: done, stream: its, permit } = done;
     assert_eq!(done, peer);
-    drop((stream, permit));
+    drop((its, permit));
     assert_eq!(rig.behaviour.answer(peer, stream()), Ok(()));
 }
 
