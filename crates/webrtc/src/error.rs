@@ -20,6 +20,9 @@ pub enum Error {
     /// The other end does not keep to the signalling protocol.
     #[error("signalling of the other end is refused: {0}")]
     Signalling(#[from] SignallingError),
+    /// The other end ended signalling, and the connection did not stand soon after.
+    #[error("the other end gave the connection up")]
+    GivenUp,
     /// Too many connections are in the making.
     #[error("too many connections are being made at once; try again later")]
     Busy,

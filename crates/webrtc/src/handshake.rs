@@ -28,8 +28,9 @@ use std::{
 };
 use wasm_bindgen_futures::spawn_local;
 
-/// How long the connection may take once signalling has broken off.
-const GRACE: Duration = Duration::from_secs(3);
+/// How long the connection may take once the other end has ended signalling, which it does when
+/// the connection stands, or when it gives up.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long closing the stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -76,28 +77,26 @@ async fn signal(
     let mut writing = pin!(write(link, writer).fuse());
     let mut grace: Option<Delay> = None;
     poll_fn(|cx| {
-        let mut broken = false;
-        if let Poll::Ready(read) = reading.as_mut().poll(cx)
-            && let Err(Broken { error, fatal }) = read
-        {
-            if fatal || remote.get().is_none() {
-                return Poll::Ready(Err(error));
+        let mut over = false;
+        if let Poll::Ready(read) = reading.as_mut().poll(cx) {
+            match read {
+                Err(Broken { error, fatal }) if fatal || remote.get().is_none() => {
+                    return Poll::Ready(Err(error));
+                }
+                _ => over = true,
             }
-            broken = true;
         }
-        if let Poll::Ready(Err(_)) = writing.as_mut().poll(cx) {
-            broken = true;
-        }
+        over |= writing.as_mut().poll(cx).is_ready();
         if let Poll::Ready(connected) = link.poll_connected(cx) {
             return Poll::Ready(connected);
         }
         // All that matters may have been said, so the connection gets a chance.
-        if broken {
+        if over {
             grace.get_or_insert_with(|| Delay::new(GRACE));
         }
         let Some(grace) = &mut grace else { return Poll::Pending };
         ready!(grace.poll_unpin(cx));
-        Poll::Ready(Err(Error::Unreachable("signalling broke off".to_owned())))
+        Poll::Ready(Err(Error::GivenUp))
     })
     .await
 }
@@ -130,8 +129,12 @@ async fn read(
             Err(error) => return Err(Broken { error: lost(&error), fatal: false }),
         };
         if size == 0 {
-            exchange.end().map_err(Error::from)?;
-            return Ok(());
+            let unanswered = role == Role::Offers && !delimiter.is_amid_message();
+            return exchange.end().map_err(|error| match unanswered {
+                // Some multiplexers show a reset as an end.
+                true => Error::Refused.into(),
+                false => Broken::from(error),
+            });
         }
         delimiter.push(bytes.get(..size).unwrap_or_default());
         while let Some(message) = delimiter.next().map_err(SignallingError::from)? {
