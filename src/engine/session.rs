@@ -12,6 +12,7 @@ use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
 use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
 use chats_core::time::Duration;
+use chats_net::browser;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
 use chats_web::rtc::{Connections, IceServer};
 use chats_web::{clock, page, random};
@@ -417,7 +418,9 @@ impl Engine {
             state: RelayStatus::Connecting,
         };
         self.model.relays.set(ready.relays.iter().map(view).collect());
-        match chats_net::browser::start(&session.secret, ready.relays.clone()) {
+        let server = |url: &String| browser::IceServer { url: url.clone(), credential: None };
+        let ice: Vec<_> = ready.config.ice.iter().flatten().map(server).collect();
+        match browser::start(&session.secret, ready.relays.clone(), ice.into()) {
             Ok(network) => {
                 session.network = Some(network);
                 session.command(Command::Meet(ready.config.community.meet_tag()));

@@ -13,6 +13,10 @@ use libp2p::{
 use std::time::Duration;
 
 /// What opens and answers the signalling of direct links.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Signalling = chats_webrtc::Behaviour;
+/// Native programs make no direct links.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Signalling = libp2p::swarm::dummy::Behaviour;
 
 /// The protocol family, as identify says it.
@@ -74,6 +78,17 @@ impl Behaviour {
     }
 
     /// Answers a peer that signals for a direct link, or does not.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn answer_links(&mut self, peer: PeerId, answer: bool) {
+        if answer {
+            self.signalling.allow(peer);
+        } else {
+            self.signalling.forbid(peer);
+        }
+    }
+
+    /// Native programs make no direct links.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn answer_links(&mut self, _: PeerId, _: bool) {}
 }
 

@@ -2,7 +2,7 @@
 //! lost their way to each other, end to end encrypted, through one who has a link to both.
 
 use crate::linking::Linked;
-#[cfg(test)]
+#[cfg(any(target_arch = "wasm32", test))]
 use libp2p::multiaddr::Protocol;
 use libp2p::{
     Multiaddr, PeerId,
@@ -49,7 +49,7 @@ pub(crate) fn carrier(own: PeerId, linked: &Linked) -> relay::Behaviour {
 
 /// Under what a carrier names itself to those who reserve: a reservation must name an address, and
 /// a device is reached over the link alone.
-#[cfg(test)]
+#[cfg(any(target_arch = "wasm32", test))]
 pub(crate) fn address() -> Multiaddr {
     Protocol::WebRTC.into()
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Links that stand and whose certificates nobody asked for yet.
-#[cfg(test)]
+#[cfg(any(target_arch = "wasm32", test))]
 const MAX_KEPT: usize = 64;
 
 /// The transport of direct links, seen from outside.
@@ -61,7 +61,7 @@ pub(crate) struct Fingerprints {
 pub(crate) struct Certificates(Arc<Mutex<BTreeMap<(PeerId, bool), Fingerprints>>>);
 
 impl Certificates {
-    #[cfg(test)]
+    #[cfg(any(target_arch = "wasm32", test))]
     pub(crate) fn put(&self, peer: PeerId, dialer: bool, fingerprints: Fingerprints) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
@@ -77,6 +77,7 @@ impl Certificates {
 
 impl Linking {
     /// No direct links can be made.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn none() -> Self {
         Self {
             address: |_| Multiaddr::empty(),

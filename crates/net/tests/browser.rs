@@ -7,10 +7,11 @@
 
 use chats_core::{
     channel::Channel,
-    id::{DeviceKey, DeviceSecret, MeetTag},
+    gossip::GossipVerdict,
+    id::{DeviceKey, DeviceSecret, GossipTopic, MeetTag},
 };
 use chats_net::{
-    browser,
+    browser::{self, IceServers},
     network::{Command, Event, Network, Path, RelayState},
 };
 use futures::{FutureExt, StreamExt};
@@ -31,7 +32,8 @@ fn relay() -> &'static str {
 
 fn start(seed: u8, relay: &str) -> (Network, DeviceKey) {
     let secret = DeviceSecret::from_seed(&[seed; 32]);
-    (browser::start(&secret, vec![relay.parse().unwrap()]).unwrap(), secret.device())
+    let ice = IceServers::default();
+    (browser::start(&secret, vec![relay.parse().unwrap()], ice).unwrap(), secret.device())
 }
 
 async fn until<T>(
@@ -104,6 +106,68 @@ async fn devices_meet_talk_and_notice_a_departure() {
         _ => None,
     });
     assert_eq!(gone.await, second_key);
+}
+
+async fn connected(network: &mut Network) {
+    until(network, "connected", |event| matches!(event, Event::Connected { .. }).then_some(()))
+        .await;
+}
+
+async fn linked(network: &mut Network) {
+    until(network, "linked", |event| match event {
+        Event::Path { path: Path::Direct, .. } => Some(()),
+        Event::LinkFailed { reason, .. } => panic!("{reason}"),
+        Event::Disconnected { reason, .. } => panic!("{reason}"),
+        _ => None,
+    })
+    .await;
+}
+
+async fn gossip_reaches(network: &mut Network) {
+    until(network, "gossip reaches", |event| {
+        matches!(event, Event::GossipReaches(_)).then_some(())
+    })
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn members_link_directly_and_gossip() {
+    const TOPIC: GossipTopic = GossipTopic([5; 32]);
+    let (mut first, first_key) = start(5, relay());
+    let (mut second, second_key) = start(6, relay());
+    for network in [&mut first, &mut second] {
+        network.try_send(Command::Meet(TAG)).unwrap();
+        network.try_send(Command::Subscribe(TOPIC)).unwrap();
+        present(network).await;
+    }
+    second.try_send(Command::Dial(first_key)).unwrap();
+    connected(&mut second).await;
+    connected(&mut first).await;
+    first.try_send(Command::Pass(second_key)).unwrap();
+    second.try_send(Command::Pass(first_key)).unwrap();
+    let channel = Channel::Meeting;
+    first.try_send(Command::Send { to: second_key, channel, frame: vec![1] }).unwrap();
+    second.try_send(Command::Send { to: first_key, channel, frame: vec![2] }).unwrap();
+    assert_eq!(received(&mut second).await, [1]);
+    assert_eq!(received(&mut first).await, [2]);
+    let started = Instant::now();
+    second.try_send(Command::Link(first_key)).unwrap();
+    linked(&mut second).await;
+    wasm_bindgen_test::console_log!("linked in {:?}", started.elapsed());
+    linked(&mut first).await;
+    gossip_reaches(&mut first).await;
+    gossip_reaches(&mut second).await;
+    first.try_send(Command::Publish { topic: TOPIC, frame: vec![3; 1000] }).unwrap();
+    let (source, id) = until(&mut second, "gossip", |event| match event {
+        Event::Gossip { source, id, frame } if frame == [3; 1000] => Some((source, id)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(source, first_key);
+    second.try_send(Command::Judge { id, source, verdict: GossipVerdict::Accept }).unwrap();
+    let long = vec![7; channel.max_frame()];
+    first.try_send(Command::Send { to: second_key, channel, frame: long.clone() }).unwrap();
+    assert_eq!(received(&mut second).await, long);
 }
 
 #[wasm_bindgen_test]

@@ -2,12 +2,17 @@
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
-/// Whether an address is one of this transport: it names `/webrtc`. The address of a direct
-/// connection still holds the circuit that it was arranged over, so
-/// `ConnectedPoint::is_relayed` holds for it as well.
+/// Whether an address is one of this transport: it names `/webrtc`, and no circuit after that. The
+/// address of a direct connection may still hold the circuit that it was arranged over, so
+/// `ConnectedPoint::is_relayed` holds for it as well; and a circuit may run through a peer that is
+/// reached directly.
 #[must_use]
 pub fn is_direct(address: &Multiaddr) -> bool {
-    address.iter().any(|part| part == Protocol::WebRTC)
+    address.iter().fold(false, |direct, part| match part {
+        Protocol::WebRTC => true,
+        Protocol::P2pCircuit => false,
+        _ => direct,
+    })
 }
 
 /// The address of a direct connection to a peer, for which signalling goes over `circuit`: an
@@ -83,6 +88,8 @@ mod tests {
         }
         assert!(!is_direct(&circuit(true)));
         assert!(is_direct(&direct()));
+        let through_a_direct_peer = format!("/webrtc/p2p/{PEER}/p2p-circuit/p2p/{PEER}");
+        assert!(!is_direct(&through_a_direct_peer.parse().unwrap()));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 use web_sys::RtcPeerConnection;
+use web_time::Instant;
 
 /// How long closing waits for what was sent to be acknowledged.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Connection {
     link: SendWrapper<Rc<Link>>,
     fingerprints: Fingerprints,
-    timer: Option<Delay>,
+    timer: Option<(Instant, Delay)>,
     farewell: Option<Delay>,
 }
 
@@ -51,11 +52,16 @@ impl Connection {
 
     /// Sees to what has become due, and to it that this is called when something will be.
     fn keep_time(&mut self, cx: &mut Context<'_>) {
-        while let Some(wait) = self.link.tick() {
-            let timer = self.timer.insert(Delay::new(wait));
+        while let Some(due) = self.link.tick() {
+            // In a browser, a timer that is dropped wakes the task that polled it, so a timer made
+            // anew each time would have this called without end.
+            let kept = self.timer.take_if(|(at, _)| *at == due);
+            let wait = || (due, Delay::new(due.saturating_duration_since(Instant::now())));
+            let (_, timer) = self.timer.insert(kept.unwrap_or_else(wait));
             if timer.poll_unpin(cx).is_pending() {
                 return;
             }
+            self.timer = None;
         }
         self.timer = None;
     }

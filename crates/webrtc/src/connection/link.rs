@@ -312,8 +312,8 @@ impl Link {
         self.wake();
     }
 
-    /// Does what is due; how long nothing will be.
-    pub(super) fn tick(&self) -> Option<Duration> {
+    /// Does what is due; when something will be again.
+    pub(super) fn tick(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.state.borrow_mut();
         let gone = state
@@ -328,7 +328,7 @@ impl Link {
             self.end(Error::Lost);
             return None;
         }
-        linger.into_iter().chain(away).min().map(|until| until - now)
+        linger.into_iter().chain(away).min()
     }
 
     /// Counts bytes that arrived; whether they are too many.
