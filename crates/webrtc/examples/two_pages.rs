@@ -72,8 +72,7 @@ mod page {
 
     /// Starts when the page has loaded this.
     #[wasm_bindgen::prelude::wasm_bindgen(start)]
-    #[expect(unreachable_pub, reason = "wasm-bindgen takes public functions only")]
-    pub fn start_page() {
+    pub(crate) fn start_page() {
         wasm_bindgen_futures::spawn_local(async {
             if let Err(error) = run().await {
                 web_sys::console::error_1(&error.to_string().into());
