@@ -99,7 +99,7 @@ impl<'a> Liar<'a> {
                     Ok(MeetingMessage::Signal(signal)) => {
                         self.attempts.insert(*device, signal.attempt);
                     }
-                    Err(_) => {}
+                    Ok(MeetingMessage::Hears(_)) | Err(_) => {}
                 }
             }
             _ => {}
@@ -124,7 +124,7 @@ impl<'a> Liar<'a> {
                     Ok(HelloMessage::Welcome) => welcome = true,
                     Ok(HelloMessage::Hello(_)) => greeted = true,
                     Ok(HelloMessage::Refused(refusal)) => return Some(Some(refusal)),
-                    Err(_) => {}
+                    Ok(MeetingMessage::Hears(_)) | Err(_) => {}
                 }
                 (welcome && greeted).then_some(None)
             })

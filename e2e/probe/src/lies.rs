@@ -63,6 +63,7 @@ pub(crate) fn presence(community: Community, session: Session, sequence: u64) ->
         joined: now,
         muted: true,
         leaving: false,
+        hand: None,
     }
 }
 
