@@ -124,7 +124,7 @@ impl<'a> Liar<'a> {
                     Ok(HelloMessage::Welcome) => welcome = true,
                     Ok(HelloMessage::Hello(_)) => greeted = true,
                     Ok(HelloMessage::Refused(refusal)) => return Some(Some(refusal)),
-                    Ok(MeetingMessage::Hears(_)) | Err(_) => {}
+                    Err(_) => {}
                 }
                 (welcome && greeted).then_some(None)
             })
