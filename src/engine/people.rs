@@ -178,3 +178,27 @@ fn set<T: PartialEq + Clone + Send + Sync + 'static>(signal: &ArcRwSignal<T>, va
         signal.set(value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn hands_are_numbered_by_when_they_were_raised_in_each_meeting() {
+        let mut rows = BTreeMap::new();
+        for (device, meeting, hand) in
+            [(1, "main", Some(30)), (2, "main", None), (3, "main", Some(10)), (4, "other", Some(5))]
+        {
+            let (key, wallet) = (DeviceKey([device; 32]), Wallet([device; 20]));
+            let meeting = MeetingName::parse(meeting).unwrap();
+            let state = ParticipantState::Connected;
+            let person = person(key, wallet, meeting, Time(0), false, state, false);
+            let hand = hand.map(Time);
+            rows.insert(key, Row { person, hand, link: None, voice: Speaking::default() });
+        }
+        order_hands(&rows);
+        let numbers: Vec<_> = rows.values().map(|row| row.person.hand.get_untracked()).collect();
+        assert_eq!(numbers, [Some(2), None, Some(1), Some(1)]);
+    }
+}

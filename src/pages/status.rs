@@ -1,7 +1,7 @@
 //! How the connection stands.
 
 use super::model;
-use crate::model::{Model, RelayStatus, Stage};
+use crate::model::{Model, RelayStatus, RelayView, Stage};
 use crate::text::shell;
 use crate::ui::Banner;
 use leptos::prelude::*;
@@ -22,24 +22,27 @@ impl Link {
         if !model.online.get() {
             return Self::Offline;
         }
-        model.relays.with(|relays| {
-            let connected = |status: &RelayStatus| matches!(status, RelayStatus::Connected { .. });
-            let failed = |status: &RelayStatus| matches!(status, RelayStatus::Failed { .. });
-            let through = relays.iter().filter(|relay| connected(&relay.state)).count();
-            let links = model.links.get();
-            if through > 0 {
-                Self::Through(through)
-            } else if links > 0 {
-                Self::Direct(links)
-            } else if relays.is_empty() {
-                let inside = model.stage.with(|stage| *stage == Stage::SignedIn);
-                if inside { Self::Connecting } else { Self::Idle }
-            } else if relays.iter().all(|relay| failed(&relay.state)) {
-                Self::NoRelay
-            } else {
-                Self::Connecting
-            }
-        })
+        let inside = model.stage.with(|stage| *stage == Stage::SignedIn);
+        let links = model.links.get();
+        model.relays.with(|relays| Self::by(relays, links, inside))
+    }
+
+    /// With a network: how the relays stand, how many members are linked, and whether we are in.
+    fn by(relays: &[RelayView], links: usize, inside: bool) -> Self {
+        let connected = |relay: &&RelayView| matches!(relay.state, RelayStatus::Connected { .. });
+        let failed = |relay: &RelayView| matches!(relay.state, RelayStatus::Failed { .. });
+        let through = relays.iter().filter(connected).count();
+        if through > 0 {
+            Self::Through(through)
+        } else if links > 0 {
+            Self::Direct(links)
+        } else if relays.is_empty() {
+            if inside { Self::Connecting } else { Self::Idle }
+        } else if relays.iter().all(failed) {
+            Self::NoRelay
+        } else {
+            Self::Connecting
+        }
     }
 
     const fn name(self) -> &'static str {
@@ -96,5 +99,28 @@ pub fn Trouble() -> impl IntoView {
             Some(view! { <Banner icon="offline" text=shell::NO_RELAY_HELP /> }.into_any())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    fn relays(states: &[RelayStatus]) -> Vec<RelayView> {
+        states.iter().map(|state| RelayView { addr: String::new(), state: state.clone() }).collect()
+    }
+
+    #[wasm_bindgen_test]
+    fn the_line_says_what_carries_the_talk() {
+        let up = RelayStatus::Connected { rtt_ms: None };
+        let down = RelayStatus::Failed { reason: String::new() };
+        let words = |states: &[RelayStatus], links| Link::by(&relays(states), links, true).words();
+        assert_eq!(words(&[up.clone(), up.clone()], 3), "Connected through 2 relays");
+        assert_eq!(words(&[up, down.clone()], 3), "Connected through 1 relay");
+        let direct = "No relay; connected to 3 members directly";
+        assert_eq!(words(&[down.clone(), down.clone()], 3), direct);
+        assert_eq!(words(&[down.clone(), RelayStatus::Connecting], 3), direct);
+        assert_eq!(words(&[down.clone(), down], 0), shell::NO_RELAY);
     }
 }

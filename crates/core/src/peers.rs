@@ -19,6 +19,9 @@ const MAX_PEERS: usize = 256;
 const MAX_STRANGERS: usize = 32;
 /// The most ways by which one device was learnt of that are kept.
 const MAX_SOURCES: usize = 4;
+/// How soon after a connection another one carries on, which may be an older one that neither of
+/// the two dialled just now: then both speak first.
+const CARRY_ON: Duration = Duration::from_secs(1);
 /// How long a connection must have lasted for the next one to be tried without waiting.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -65,6 +68,8 @@ struct Peer {
     /// Until when nothing that others say of it makes us reach for it.
     shunned: Option<Time>,
     sources: Vec<Source>,
+    /// When we were last connected with it, both having passed.
+    parted: Option<Time>,
     /// How far its clock is ahead of ours, in milliseconds, since it said hello.
     ahead: i64,
     /// When to dial it.
@@ -246,6 +251,7 @@ impl Peers {
         if strangers >= MAX_STRANGERS && !ours {
             return out.push(Output::Disconnect(device));
         }
+        let carries_on = peer.parted.is_some_and(|at| now.since(at) < CARRY_ON);
         peer.dial_at = None;
         if peer.sources.is_empty() {
             peer.learnt(Source::Itself);
@@ -260,7 +266,7 @@ impl Peers {
             welcomed: false,
             ready_at: None,
         });
-        if ours {
+        if ours || carries_on {
             self.greet(device, now, version, out);
         }
     }

@@ -150,6 +150,7 @@ impl Peers {
             return;
         };
         peer.link.gone();
+        peer.parted = session.ready().then_some(now);
         if session.ready() && now.since(session.since) >= STABLE {
             peer.failures = 0;
         } else {

@@ -177,6 +177,21 @@ fn one_who_comes_only_to_refuse_us_is_not_dialled_and_learns_nothing() {
 }
 
 #[test]
+fn when_an_older_connection_carries_on_both_speak_first() {
+    let bob = Other::new(2);
+    let mut stage = Stage::admitted();
+    stage.input(Input::Arrived { source: 0, device: bob.key() });
+    stage.meets(&bob);
+    stage.wait(SECOND);
+    stage.input(Input::Disconnected(bob.key()));
+    let out = stage.input(Input::Connected(bob.key()));
+    assert!(matches!(hellos(&out, bob.key())[..], [HelloMessage::Hello(_)]), "{out:?}");
+    // One who did not pass is never told who we are.
+    stage.input(Input::Disconnected(bob.key()));
+    assert_eq!(hellos(&stage.input(Input::Connected(bob.key())), bob.key()), []);
+}
+
+#[test]
 fn at_most_thirty_two_strangers_are_heard_at_once() {
     let mut stage = Stage::admitted();
     for number in 10..42 {
