@@ -1,0 +1,101 @@
+// Direct links between members, and meetings without any relay.
+import assert from "node:assert/strict";
+import { Forwarder } from "../harness/forwarder.mjs";
+import { pageWithRelays } from "../harness/relays.mjs";
+import { test } from "../harness/test.mjs";
+import { until } from "../harness/until.mjs";
+
+/** The browser's own word on a socket that failed. */
+const REFUSED = /WebSocket connection to .* failed/;
+
+const status = (member, text) =>
+  member.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
+
+/** Waits until a member is linked directly to as many others; it is looked up on a page of its own. */
+const linked = (member, count, back = "#/c/1/m/main") =>
+  until(`wallet ${member.wallet} has ${count} direct links`, async () => {
+    const { peers } = await member.doctor();
+    await member.go(back);
+    if (peers.filter(({ path }) => path === "webrtc").length === count) return true;
+    throw new Error(JSON.stringify(peers));
+  });
+
+/** Members with these wallets, and all relays, which are this test's own. */
+async function members(t, wallets, { forwarder } = {}) {
+  t.expectConsole(REFUSED);
+  const { relays, url } = await pageWithRelays(t);
+  const all = [];
+  for (const wallet of wallets) {
+    const before = forwarder && ((profile) => forwarder.serve(profile));
+    const member = await t.member({ wallet, url, before });
+    all.push(Object.assign(member, { at: await member.address(t.chain) }));
+  }
+  return { relays, all };
+}
+
+const killAll = async (relays, all) => {
+  await Promise.all(relays.map((relay) => relay.kill()));
+  await Promise.all(all.map((member) => status(member, "No relay")));
+};
+
+test("members are linked directly, and nothing is left on the relay", async (t) => {
+  const { all: [one, two] } = await members(t, [2, 3]);
+  await one.connect();
+  await two.connect();
+  await linked(one, 1);
+  await linked(two, 1);
+  const { peers } = await one.doctor();
+  assert.deepEqual(peers.map(({ path }) => path), ["webrtc"]);
+});
+
+test("a meeting goes on when all relays are killed: sound, mute and hands", async (t) => {
+  const { relays, all: [one, two] } = await members(t, [2, 3]);
+  await one.enter();
+  await two.enter();
+  await Promise.all([one.hears(two), two.hears(one)]);
+  await Promise.all([linked(one, 1), linked(two, 1)]);
+  await killAll(relays, [one, two]);
+  await Promise.all([one.hears(two), two.hears(one)]);
+  await one.button("Raise hand").click();
+  await two.sees(one.at, { hand: "true" });
+  await one.button("Lower hand").click();
+  await two.sees(one.at, { hand: "false" });
+  await one.mute();
+  await two.sees(one.at, { muted: "true" });
+  await two.noLongerHears(one);
+});
+
+test("a member linked to one participant joins and hears all, with every relay gone", async (t) => {
+  const forwarder = new Forwarder(t);
+  const { relays, all: [one, two, three] } = await members(t, [2, 3, 4], { forwarder });
+  const apart = forwarder.between(two.page, three.page);
+  apart.cut = true;
+  await one.enter();
+  await two.enter();
+  await Promise.all([one.hears(two), two.hears(one)]);
+  await three.connect();
+  await Promise.all([linked(three, 1, "#/"), linked(two, 1), linked(one, 2)]);
+  await killAll(relays, [one, two, three]);
+  apart.cut = false;
+  await three.join();
+  await Promise.all([three.hears(one), three.hears(two), one.hears(three), two.hears(three)]);
+}, { limit: 90_000 });
+
+test("a pair that loses its way is mended through a third, without relay and without a click", async (t) => {
+  const forwarder = new Forwarder(t);
+  const { relays, all: [one, two, three] } = await members(t, [2, 3, 4], { forwarder });
+  for (const member of [one, two, three]) await member.enter();
+  await Promise.all([one.hears(two), two.hears(one), one.hears(three), two.hears(three)]);
+  await Promise.all([one, two, three].map((member) => linked(member, 2)));
+  await killAll(relays, [one, two, three]);
+  const between = forwarder.between(one.page, two.page);
+  between.cut = true;
+  await one.sees(two.at, { state: "reconnecting" }, 20_000);
+  // The links are given up, so that nothing but signalling through the third brings them back.
+  await Promise.all([linked(one, 1), linked(two, 1)]);
+  await Promise.all([one.hears(three), two.hears(three)]);
+  between.cut = false;
+  await Promise.all([one.hears(two, 30_000), two.hears(one, 30_000)]);
+  await one.sees(two.at, { state: "connected" });
+  await Promise.all([linked(one, 2), linked(two, 2)]);
+}, { limit: 90_000 });
