@@ -14,6 +14,8 @@ class Link {
   #owed = 0;
   /** Nothing passes. */
   cut = false;
+  /** How often all ways were ended; those made before the last time are. */
+  age = 0;
   /** This share of the packets is lost, spread evenly. */
   loss = 0;
   /** In milliseconds, each way. */
@@ -23,10 +25,15 @@ class Link {
   /** How many were not. */
   lost = 0;
 
-  /** Hands on one packet, or does not. */
-  take(hand) {
+  /** Ends all ways there are, for good; new ones can be found. */
+  sever() {
+    this.age += 1;
+  }
+
+  /** Hands on one packet of a way that was made at an `age`, or does not. */
+  take(age, hand) {
     this.#owed += this.loss;
-    if (this.cut || this.#owed >= 1) {
+    if (this.cut || age < this.age || this.#owed >= 1) {
       this.#owed %= 1;
       this.lost += 1;
       return;
@@ -83,21 +90,22 @@ export class Forwarder {
     // The other page's own word may come after its candidate has travelled.
     const other = await until(`a page listens at ${place}`, () => this.#listens.get(place));
     const link = this.between(page, other);
+    const { age } = link;
     const front = await this.#socket(address);
     const backs = new Map(); // where the page sends from -> promise of the socket that sends on from there
     front.on("message", async (packet, from) => {
       const source = `${from.address} ${from.port}`;
-      if (!backs.has(source)) backs.set(source, this.#back(address, front, from, link));
+      if (!backs.has(source)) backs.set(source, this.#back(address, front, from, { age, link }));
       const back = await backs.get(source);
-      link.take(() => this.#send(back, packet, port, address));
+      link.take(age, () => this.#send(back, packet, port, address));
     });
     return front.address().port;
   }
 
   /** A socket whose answers go back to `to`, as if they came out of `front`. */
-  async #back(address, front, to, link) {
+  async #back(address, front, to, { age, link }) {
     const back = await this.#socket(address);
-    back.on("message", (packet) => link.take(() => this.#send(front, packet, to.port, to.address)));
+    back.on("message", (packet) => link.take(age, () => this.#send(front, packet, to.port, to.address)));
     return back;
   }
 

@@ -166,6 +166,16 @@ export class Member {
     await this.page.getByRole("region", { name: "Meeting", exact: true }).waitFor({ state: "hidden" });
   }
 
+  async raiseHand() {
+    await this.button("Raise hand").click();
+    await this.button("Lower hand").waitFor();
+  }
+
+  /** Waits until the page says of its connection what holds this text. */
+  async says(text) {
+    await this.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
+  }
+
   /** Ends the page's process, as a crash or the system would: nothing in it runs any more. */
   async kill() {
     const session = await this.profile.newCDPSession(this.page);
@@ -178,8 +188,23 @@ export class Member {
   /** What `#/doctor` says. */
   async doctor() {
     await this.go("#/doctor");
-    const text = await this.page.getByLabel("Diagnostics").textContent();
-    return JSON.parse(text);
+    return this.#diagnostics();
+  }
+
+  async #diagnostics() {
+    return JSON.parse(await this.page.getByLabel("Diagnostics").textContent());
+  }
+
+  /** Waits until `#/doctor` says what `probe` finds true, and goes back to where it was. */
+  async diagnosed(what, probe, limit) {
+    const [, route] = this.page.url().split("#");
+    await this.go("#/doctor");
+    await until(`wallet ${this.wallet}: ${what}`, async () => {
+      const said = await this.#diagnostics();
+      if (probe(said)) return true;
+      throw new Error(JSON.stringify({ relays: said.relays, peers: said.peers }));
+    }, limit);
+    await this.go(`#${route}`);
   }
 
   /** The time of each of the app's marks, in milliseconds since the page began to load. */

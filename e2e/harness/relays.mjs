@@ -6,6 +6,9 @@ import { createInterface } from "node:readline";
 import { CHATS, FOLDER } from "./environment.mjs";
 import { freePort, servePage } from "./servers.mjs";
 
+/** What browsers write to the console when a relay is away. */
+export const REFUSED = /WebSocket connection to .* failed/;
+
 export class Relay {
   #run;
   #port;

@@ -26,8 +26,8 @@ export async function startJsRelay(run) {
 
 export class Stranger {
   /** Opens a page of a kind, "js" or "ours", and has it reserve a place at a relay. */
-  static async open(run, kind, relay) {
-    const profile = await (await browser(0)).newContext();
+  static async open(run, kind, relay, inBrowser) {
+    const profile = await (inBrowser ?? (await browser(0))).newContext();
     run.later(() => profile.close());
     const stranger = new Stranger();
     stranger.page = await profile.newPage();

@@ -76,10 +76,13 @@ export class TestRun {
     return tab;
   }
 
-  /** Two members in the meeting, each shown to the other as connected, and their addresses. */
-  async pair() {
-    const one = await this.member({ wallet: 2 });
-    const two = await this.member({ wallet: 3 });
+  /**
+   * Two members in the meeting, each shown to the other as connected, and their addresses;
+   * `options` are for both.
+   */
+  async pair(options) {
+    const one = await this.member({ wallet: 2, ...options });
+    const two = await this.member({ wallet: 3, ...options });
     const addresses = [await one.address(this.chain), await two.address(this.chain)];
     await one.enter();
     await two.enter();

@@ -31,3 +31,17 @@ test("two pages of js-libp2p reach each other through our relay", async (t) => {
   const [one, other] = await Promise.all([Stranger.open(t, "js", OUR_RELAY), Stranger.open(t, "js", OUR_RELAY)]);
   await reach(one, other);
 });
+
+for (const [dials, is] of [["ours", "js"], ["js", "ours"]]) {
+  const who = { ours: "our page", js: "a page of js-libp2p" };
+  test(`${who[dials]} reaches ${who[is]} through our relay`, async (t) => {
+    const [one, other] = await Promise.all([Stranger.open(t, dials, OUR_RELAY), Stranger.open(t, is, OUR_RELAY)]);
+    await reach(one, other);
+  });
+}
+
+test("two of our pages reach each other through a relay of js-libp2p", async (t) => {
+  const relay = await startJsRelay(t);
+  const [one, other] = await Promise.all([Stranger.open(t, "ours", relay), Stranger.open(t, "ours", relay)]);
+  await reach(one, other);
+});

@@ -1,12 +1,6 @@
 // A relay that is away, comes up, dies and comes back.
-import { pageWithRelays } from "../harness/relays.mjs";
+import { pageWithRelays, REFUSED } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
-
-/** The browser's own word on a socket that failed. */
-const REFUSED = /WebSocket connection to .* failed/;
-
-const status = (member, text) =>
-  member.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
 
 test("a relay that is away is said to be, and is used once it comes up", async (t) => {
   t.expectConsole(REFUSED);
@@ -14,10 +8,10 @@ test("a relay that is away is said to be, and is used once it comes up", async (
   await relay.stop();
   const member = await t.member({ wallet: 2, url });
   await member.connect();
-  await status(member, "No relay reachable, trying again");
+  await member.says("No relay reachable, trying again");
   await member.page.getByText("Nobody new can find you until a relay answers").waitFor();
   await relay.start();
-  await status(member, "Connected through 1 relay");
+  await member.says("Connected through 1 relay");
 });
 
 test("a relay that dies in a meeting leaves the sound, and is found again", async (t) => {
@@ -30,10 +24,10 @@ test("a relay that dies in a meeting leaves the sound, and is found again", asyn
   await two.enter();
   await Promise.all([one.hears(two), two.hears(one)]);
   await relay.kill();
-  await Promise.all([one, two].map((member) => status(member, "No relay")));
+  await Promise.all([one, two].map((member) => member.says("No relay; connected to 1 member directly")));
   await Promise.all([one.hears(two), two.hears(one)]);
   await relay.start();
-  await Promise.all([status(one, "Connected through 1 relay"), status(two, "Connected through 1 relay")]);
+  await Promise.all([one.says("Connected through 1 relay"), two.says("Connected through 1 relay")]);
   await Promise.all([
     one.sees(addresses[1], { state: "connected" }),
     two.sees(addresses[0], { state: "connected" }),
@@ -49,11 +43,28 @@ test("one relay of two is enough", async (t) => {
   const { relays: [first], url } = await pageWithRelays(t);
   const one = await t.member({ wallet: 2, url });
   await one.connect();
-  await status(one, "Connected through 2 relays");
+  await one.says("Connected through 2 relays");
   await first.kill();
-  await status(one, "Connected through 1 relay");
+  await one.says("Connected through 1 relay");
   const two = await t.member({ wallet: 3, url });
   await two.enter();
   await one.join();
   await Promise.all([one.hears(two), two.hears(one)]);
+});
+
+test("a relay that is lost is replaced within 2 seconds by one that stands by", async (t) => {
+  t.expectConsole(REFUSED);
+  const { relays, url } = await pageWithRelays(t, { count: 4 });
+  const member = await t.member({ wallet: 2, url });
+  await member.connect();
+  await member.says("Connected through 3 relays");
+  const stand = (...states) => (said) => said.relays.map(({ state }) => state).join() === states.join();
+  await member.diagnosed("the fourth stands by", stand("connected", "connected", "connected", "standby"));
+  await relays[1].kill();
+  await member.diagnosed("the fourth steps in", stand("connected", "failed", "connected", "connected"), 2_000);
+  await member.says("Connected through 3 relays");
+  await Promise.all([relays[0].kill(), relays[2].kill()]);
+  await member.says("Connected through 1 relay");
+  await relays[3].kill();
+  await member.says("No relay reachable");
 });

@@ -52,8 +52,12 @@ enum Command {
         /// Run only tests whose name holds this text
         filter: Option<String>,
     },
-    /// Measure the page in browsers: joining, loading, what is transferred
-    Bench,
+    /// Measure in browsers
+    Bench {
+        /// What
+        #[arg(value_enum, default_value = "page")]
+        what: test::end_to_end::Bench,
+    },
     /// List what is installed and what is missing
     Doctor,
 }
@@ -66,7 +70,7 @@ fn main() -> ExitCode {
             page::build(page::Profile::new(debug)).map(|_| ExitCode::SUCCESS)
         }
         Command::Test { only, filter } => test::run(only, filter.as_deref()),
-        Command::Bench => test::end_to_end::bench().map(|()| ExitCode::SUCCESS),
+        Command::Bench { what } => test::end_to_end::bench(what).map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(),
     });
     process::halt_if_stopping();

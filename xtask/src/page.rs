@@ -24,7 +24,8 @@ impl Profile {
         if debug { Self::Debug } else { Self::Release }
     }
 
-    fn name(self) -> &'static str {
+    /// Cargo's name for it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Release => "release",

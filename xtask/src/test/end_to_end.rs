@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use super::browser::{self, Chromium};
 use super::count::{self, Count};
@@ -25,10 +26,11 @@ pub(crate) struct System {
 }
 
 impl System {
-    fn start() -> Result<Self> {
+    /// Builds and starts it; `interop` is how the pages of that are built.
+    fn start(interop: Profile) -> Result<Self> {
         let dist = page::build(Profile::Release)?;
         let probe = relay::build_probe()?;
-        let interop = interop::build()?;
+        let interop = interop::build(interop)?;
         let stack = Stack::start(&dist)?;
         let listener = serve::listen(0)?;
         let url = serve::address(&listener)?;
@@ -83,7 +85,7 @@ pub(super) fn run(
     tools::npm("e2e")?;
     let system = match system {
         Some(system) => system,
-        None => system.insert(System::start()?),
+        None => system.insert(System::start(Profile::Debug)?),
     };
     let mut node = system.node(&chromium)?;
     node.args(["e2e/run.mjs", folder]).args(filter);
@@ -94,11 +96,27 @@ pub(super) fn run(
     Ok(count)
 }
 
-/// Measures the page in browsers and prints the figures.
-pub(crate) fn bench() -> Result<()> {
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bench {
+    /// Joining, loading, what is transferred
+    Page,
+    /// Direct links, requests and gossip, beside js-libp2p
+    Net,
+    /// Sound on the data link's connection or on one of its own
+    Audio,
+}
+
+/// Measures in browsers and prints the figures.
+pub(crate) fn bench(what: Bench) -> Result<()> {
     let chromium = browser::chromium()?.map_err(anyhow::Error::msg)?;
     tools::npm("e2e")?;
-    let system = System::start()?;
+    let system = System::start(Profile::Release)?;
     let mut node = system.node(&chromium)?;
-    process::run("the benchmark", node.arg("e2e/bench.mjs"))
+    let script = match what {
+        Bench::Page => "e2e/bench/page.mjs",
+        Bench::Net => "e2e/bench/net.mjs",
+        Bench::Audio => "e2e/bench/audio.mjs",
+    };
+    process::run("the benchmark", node.arg(script))
 }

@@ -9,9 +9,16 @@ use crate::tools;
 
 const SIMULATION: &str = "chats-sim";
 
-/// The crates that the page is made of.
-const PAGE: [&str; 6] =
-    ["chats-chain", "chats-core", "chats-net", "chats-web", "chats-webrtc", "community-chats"];
+/// The crates that run in a browser.
+const BROWSER: [&str; 7] = [
+    "chats-chain",
+    "chats-core",
+    "chats-interop",
+    "chats-net",
+    "chats-web",
+    "chats-webrtc",
+    "community-chats",
+];
 
 pub(super) fn format() -> Result<Count> {
     count::check("cargo fmt", tools::cargo()?.args(["fmt", "--all", "--check"]))
@@ -33,7 +40,7 @@ pub(super) fn lints() -> Result<Count> {
         Ok(())
     };
     clippy("native", &["--all-targets"])?;
-    let packages: Vec<&str> = PAGE.iter().flat_map(|package| ["--package", package]).collect();
+    let packages: Vec<&str> = BROWSER.iter().flat_map(|package| ["--package", package]).collect();
     clippy("browser", &[&["--target", tools::WASM], packages.as_slice()].concat())?;
     let tested = ["community-chats", "chats-net", "chats-web", "chats-webrtc"]
         .map(|package| ["--package", package]);

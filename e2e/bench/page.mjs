@@ -1,18 +1,11 @@
 // Measures what people wait for, in real browsers on this machine, and prints the figures.
 // `cargo xtask bench` starts this with the running system in the environment.
-import { closeBrowsers } from "./harness/browsers.mjs";
-import { TestRun } from "./harness/test-run.mjs";
-import { until } from "./harness/until.mjs";
+import { until } from "../harness/until.mjs";
+import { figures, measured } from "./figures.mjs";
 
 const RUNS = 20;
 
-const run = new TestRun("bench");
-const errors = await run.execute(measure, 600_000);
-await closeBrowsers();
-for (const error of errors) console.error(error.stack ?? String(error));
-process.exit(errors.length === 0 ? 0 : 1);
-
-async function measure(t) {
+await measured(async (t) => {
   const [joins, fromClick] = await joining(t);
   const loads = await loading(t);
   const rows = [
@@ -23,8 +16,11 @@ async function measure(t) {
     ["transferred on first load, bytes", loads.map(({ bytes }) => bytes)],
   ];
   console.log("| what | median | p95 | least | most | n |\n|---|---|---|---|---|---|");
-  for (const [what, values] of rows) console.log(`| ${what} | ${summary(values).join(" | ")} |`);
-}
+  for (const [what, values] of rows) {
+    const { median, p95, least, most } = figures(values);
+    console.log(`| ${what} | ${[median, p95, least, most].map(Math.round).join(" | ")} | ${values.length} |`);
+  }
+});
 
 /** A member in the meeting, another who joins it again and again from a page in the lobby. */
 async function joining(t) {
@@ -58,8 +54,8 @@ async function joining(t) {
       if (!(Number(level) > 0)) throw new Error(`level ${level}`);
       return true;
     });
-    const { all } = await guest.connections();
-    if (all !== 0) throw new Error(`${all} peer connections before the click`);
+    const { media } = await guest.connections();
+    if (media !== 0) throw new Error(`${media} connections with sound before the click`);
     await guest.button("Join meeting").click();
     const marks = await until("first audio", async () => {
       const found = await guest.marks();
@@ -96,10 +92,4 @@ function whenReady(visitor) {
     if (!ready) throw new Error("not yet");
     return ready;
   });
-}
-
-function summary(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-  return [...[at(0.5), at(0.95), sorted[0], sorted.at(-1)].map(Math.round), values.length];
 }
