@@ -20,7 +20,7 @@ const WRONG = [
   [(config) => (config.chain.rpc = ["ftp://x"]), "chain.rpc[0]", '"ftp://x"', "an http: or https: URL"],
   [(config) => delete config.relays, "relays", "missing", "a list of 1 to 16 relays"],
   [(config) => (config.relays = []), "relays", "[]", "a list of 1 to 16 relays"],
-  [(config) => config.relays.push("127.0.0.1:9090"), "relays[1]", '"127.0.0.1:9090"', "a multiaddress"],
+  [(config) => (config.relays[1] = "127.0.0.1:9090"), "relays[1]", '"127.0.0.1:9090"', "a multiaddress"],
   [(config) => (config.relays = ["/ip4/300.0.0.1/tcp/1/ws/p2p/x"]), "relays[0]", "/ip4/300.0.0.1/tcp/1/ws/p2p/x", "a multiaddress"],
   [(config) => delete config.ice, "ice", "missing", "a list of at most 16 ICE servers"],
   [(config) => (config.ice = [{ urls: ["turn:x"] }]), "ice[0].urls[0]", '"turn:x"', "a stun: URL"],

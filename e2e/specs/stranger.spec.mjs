@@ -44,7 +44,8 @@ test("a stranger's program learns nothing of any member, but the hello of whoeve
   for (const member of [before, after]) {
     const shown = await member.participants();
     assert.deepEqual(shown.map(({ address }) => address).sort(), addresses.toSorted());
-    assert.deepEqual(await member.connections(), { all: 1, media: 1 }, "one connection, to the other member");
+    const made = "one link and one connection for sound, to the other member";
+    assert.deepEqual(await member.connections(), { all: 2, media: 1 }, made);
     const doctor = await member.doctor();
     const { bytes, dialled, dialledUs, hello, protocols } = devices[doctor.peer];
     const said = JSON.stringify(devices[doctor.peer]);

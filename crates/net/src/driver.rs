@@ -9,6 +9,7 @@ mod pipes;
 mod relays;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
+mod turn;
 
 use crate::{
     behaviour::{Behaviour, BehaviourEvent},
@@ -49,14 +50,19 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use turn::{Asking, Question};
 use web_time::Instant;
 
+/// What relays with a TURN server speak.
+const TURN: &str = chats_core::turn::PROTOCOL;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// A tick this late means that the machine or the page slept: then silence proves nothing.
 const SLEPT: Duration = Duration::from_secs(3);
 /// A connection without an answered ping for so long is dead. Pings go out every 5 s.
 const SILENT: Duration = Duration::from_secs(12);
+/// How long a link of a device that is said to be gone may take to show that it is not.
+const SUSPENSE: Duration = Duration::from_secs(6);
 /// How long a connection that we end may take to send what was queued.
 const LINGER: Duration = Duration::from_secs(1);
 /// Events that wait for the application beside its queue; with more, everything stops.
@@ -82,10 +88,14 @@ pub(crate) struct Driver {
     dialing: BTreeMap<ConnectionId, DeviceKey>,
     /// When each connection last proved to be alive.
     heard: BTreeMap<ConnectionId, Instant>,
+    /// Links of devices that are said to be gone, and since when they did not answer a ping.
+    suspects: BTreeMap<ConnectionId, Instant>,
     lingering: BTreeMap<ConnectionId, Lingering>,
     reading: SelectAll<BoxStream<'static, Incoming>>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     proving: FuturesUnordered<Proving>,
+    asking: Option<Asking>,
+    questions: FuturesUnordered<Question>,
     tick: Delay,
     tick_due: Instant,
     rng: SmallRng,
@@ -121,10 +131,13 @@ impl Driver {
             devices: Devices::default(),
             dialing: BTreeMap::new(),
             heard: BTreeMap::new(),
+            suspects: BTreeMap::new(),
             lingering: BTreeMap::new(),
             reading: SelectAll::new(),
             writing: FuturesUnordered::new(),
             proving: FuturesUnordered::new(),
+            asking: None,
+            questions: FuturesUnordered::new(),
             tick: Delay::new(TICK),
             tick_due: Instant::now() + TICK,
             rng,
@@ -176,6 +189,7 @@ impl Driver {
                 }
             }
             Command::Send { to, channel, frame } => self.send(to, channel, frame),
+            Command::AskForTurn(request) => self.ask_for_turn(request),
             Command::SetRelays(relays) => self.set_relays(relays),
             Command::RetryNow => self.retry_relays(),
         }
@@ -199,6 +213,7 @@ impl Driver {
             }
             SwarmEvent::ConnectionClosed { connection_id, cause, .. } => {
                 self.heard.remove(&connection_id);
+                self.suspects.remove(&connection_id);
                 self.lingering.remove(&connection_id);
                 let reason = cause
                     .map_or_else(|| "the connection ended".to_owned(), |cause| root_cause(&cause));
@@ -236,6 +251,7 @@ impl Driver {
                 if let Some(heard) = self.heard.get_mut(&connection) {
                     *heard = Instant::now();
                 }
+                self.suspects.remove(&connection);
                 if !self.relay_rtt(connection, rtt)
                     && let Some(device) = identity::device(peer)
                     && self.devices.connected(device)
@@ -277,12 +293,13 @@ impl Driver {
                     self.channel_accepted(device, connection, channel, stream);
                 }
             }
-            Happening::Opened(protocol, stream) => {
-                if protocol.as_ref() == meet::PROTOCOL {
-                    self.meet_opened(connection, stream);
-                } else {
-                    self.channel_opened(peer, connection, protocol.as_ref(), stream);
-                }
+            Happening::Opened(protocol, stream) => match protocol.as_ref() {
+                meet::PROTOCOL => self.meet_opened(connection, stream),
+                TURN => self.turn_opened(connection, stream),
+                protocol => self.channel_opened(peer, connection, protocol, stream),
+            },
+            Happening::OpenFailed(protocol, reason) if protocol.as_ref() == TURN => {
+                self.turn_failed(connection, &reason);
             }
             Happening::OpenFailed(protocol, reason) => {
                 tracing::debug!(%peer, %protocol, reason, "no stream");
@@ -338,20 +355,24 @@ impl Driver {
         self.tick.reset(TICK);
         if slept {
             self.heard.values_mut().for_each(|heard| *heard = now);
+            self.suspects.values_mut().for_each(|since| *since = now);
         }
-        let silent = |since: &Instant| now.saturating_duration_since(*since) > SILENT;
-        let dead: Vec<_> =
-            self.heard.iter().filter(|(_, since)| silent(since)).map(|(id, _)| *id).collect();
+        let over = |since: Instant, most| now.saturating_duration_since(since) > most;
+        let silent = self.heard.iter().filter(|(_, since)| over(**since, SILENT));
+        let suspects = self.suspects.iter().filter(|(_, since)| over(**since, SUSPENSE));
+        let dead: Vec<_> = silent.chain(suspects).map(|(id, _)| *id).collect();
         let due = self.lingering.iter().filter(|(_, lingering)| lingering.until <= now);
         let due: Vec<_> = due.map(|(id, _)| *id).collect();
         for connection in dead.into_iter().chain(due) {
             self.heard.remove(&connection);
+            self.suspects.remove(&connection);
             self.lingering.remove(&connection);
             self.swarm.close_connection(connection);
         }
         self.relays_due(now);
         self.strangers_due(now);
         self.links_due(now);
+        self.turn_due(now);
     }
 
     /// One round over everything that can happen; whether anything did.
@@ -392,6 +413,10 @@ impl Driver {
         }
         if let Poll::Ready(Some(proof)) = self.proving.poll_next_unpin(cx) {
             self.on_proof(proof);
+            busy = true;
+        }
+        if let Poll::Ready(Some(asked)) = self.questions.poll_next_unpin(cx) {
+            self.turn_answered(asked);
             busy = true;
         }
         match self.commands.poll_next_unpin(cx) {

@@ -66,6 +66,9 @@ pub enum Command {
         /// What becomes of it.
         verdict: GossipVerdict,
     },
+    /// Ask the relays in use, one after the other, for the use of a TURN server; answered by
+    /// [`Event::Turn`] or [`Event::NoTurn`]. The request is that of [`chats_core::turn`].
+    AskForTurn(Vec<u8>),
     /// Use exactly these relays, each `<address>/p2p/PEERID`; those already in use stay connected.
     SetRelays(Vec<Multiaddr>),
     /// Try relays that wait for their next attempt at once, and start the waits over.
@@ -149,6 +152,11 @@ pub enum Event {
         /// Its bytes.
         frame: Vec<u8>,
     },
+    /// A relay's answer to [`Command::AskForTurn`], to be read by
+    /// [`TurnAnswer::read`](chats_core::turn::TurnAnswer::read).
+    Turn(Vec<u8>),
+    /// No relay in use answered [`Command::AskForTurn`]: none has a TURN server, or none is there.
+    NoTurn,
     /// What is published from now on reaches this device, too.
     GossipReaches(DeviceKey),
     /// A frame, complete and within the channel's bound.

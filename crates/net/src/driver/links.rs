@@ -346,6 +346,15 @@ impl Driver {
         self.swarm.behaviour_mut().answer_links(peer, false);
     }
 
+    /// A relay says that a device is gone. Then its link must show soon that it is not: the browser
+    /// at this end notices late that nobody is at the other.
+    pub(super) fn suspect(&mut self, device: DeviceKey) {
+        let link = self.devices.0.get(&device).and_then(|session| session.direct.link());
+        if let Some(link) = link {
+            self.suspects.entry(link).or_insert_with(Instant::now);
+        }
+    }
+
     /// Members at whom others may be reachable.
     pub(super) fn carriers(&self) -> Vec<Multiaddr> {
         let linked = |session: &&Session| session.direct.link().is_some();

@@ -121,6 +121,14 @@ impl Relays {
         ready.into_iter().map(|relay| relay.addr.clone()).collect()
     }
 
+    /// Those in use, the fastest first.
+    pub(super) fn fastest(&self) -> Vec<(PeerId, ConnectionId)> {
+        let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
+        let mut ready: Vec<_> = self.0.iter().filter(ready).collect();
+        ready.sort_by_key(|relay| relay.rtt.unwrap_or(Duration::MAX));
+        ready.into_iter().filter_map(|relay| Some((relay.peer, relay.connection()?))).collect()
+    }
+
     /// Those that ought to be dialled now: of those that may be, the first ones, until enough are
     /// in use; one that waited its time also if it comes before one that is in use.
     fn wanted(&self, now: Instant) -> Vec<PeerId> {
@@ -357,6 +365,7 @@ impl Driver {
             }
             Ok(News::Left(device)) => {
                 if !self.relays.0.iter().any(|relay| relay.listing.lists(device)) {
+                    self.suspect(device);
                     self.tell(Event::Left(device));
                 }
             }

@@ -33,7 +33,7 @@ const MAX_WAITING: usize = 128;
 /// The most bytes that the other end may have sent without anybody reading them.
 const MAX_UNREAD: usize = 8 * 1024 * 1024;
 /// How long the network may be away before the connection is given up.
-const AWAY: Duration = Duration::from_secs(5);
+const AWAY: Duration = Duration::from_secs(3);
 /// How long a channel waits for the acknowledgement of its end.
 const LINGER: Duration = Duration::from_secs(10);
 /// The most candidates of our own that are kept for sending.
