@@ -56,7 +56,7 @@ struct Attendee {
     presence: Presence,
     certificate: DeviceCertificate,
     heard: Time,
-    /// Since when it has neither network nor audio.
+    /// Since when it seems to have neither network nor audio.
     lost: Option<Time>,
     call: Option<Call>,
     /// The number of the last call between our two stays, whoever made it.

@@ -159,6 +159,11 @@ impl Peers {
         self.connection(device).is_some_and(Connection::ready)
     }
 
+    /// Whether a relay lists it.
+    pub(crate) fn is_listed(&self, device: DeviceKey) -> bool {
+        self.peers.get(&device).is_some_and(|peer| peer.listed)
+    }
+
     /// The devices that may be spoken to.
     pub(crate) fn ready(&self) -> impl Iterator<Item = DeviceKey> {
         self.peers

@@ -29,7 +29,11 @@ impl Meetings {
         let meant = other.presence.meeting == seat.meeting
             && other.presence.session == signal.from
             && seat.session == signal.to;
-        if !meant || !signal.body.fits() || signal.attempt < other.attempt || signal.attempt == 0 {
+        if !meant {
+            return false;
+        }
+        other.heard = now;
+        if !signal.body.fits() || signal.attempt < other.attempt || signal.attempt == 0 {
             return false;
         }
         if signal.attempt > other.attempt {

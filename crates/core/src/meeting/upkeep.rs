@@ -40,8 +40,8 @@ impl Attendee {
         (self.heard < since && !self.hears()).then(|| ready + GONE_AFTER)
     }
 
-    /// When it is forgotten unless it is heard or heard of again, if it has neither network nor
-    /// audio.
+    /// When it is forgotten unless something is heard from it or of it, if it seems to have
+    /// neither network nor audio.
     fn lost_at(&self) -> Option<Time> {
         self.lost.map(|lost| lost.max(self.heard) + GONE_AFTER)
     }
@@ -129,7 +129,9 @@ impl Meetings {
     fn let_go(&mut self, now: Time, peers: &Peers, access: &AccessBook, out: &mut Outbox) {
         let mut gone = Vec::new();
         for (device, other) in &mut self.others {
-            let there = peers.is_ready(*device) || other.hears();
+            // A page that ended without a word leaves its relays at once, and its links silent.
+            let alive = peers.is_listed(*device) || !other.ever_heard;
+            let there = other.hears() || (peers.is_ready(*device) && alive);
             let lost = if there { None } else { Some(other.lost.unwrap_or(now)) };
             other.lost = lost;
             let silent = !other.hears() && now.since(other.heard) >= EXPIRY;

@@ -201,6 +201,39 @@ fn whoever_loses_network_and_audio_is_gone_after_five_seconds() {
 }
 
 #[test]
+fn whoever_falls_silent_and_leaves_the_relays_is_gone_before_the_network_notices() {
+    for listed in [true, false] {
+        let (mut stage, bob, link) = hearing();
+        stage.input(Input::Arrived { source: 0, device: bob.key() });
+        if !listed {
+            stage.input(Input::Left(bob.key()));
+        }
+        let state = LinkState::Disconnected;
+        let mut out = stage.input(Input::Media(MediaEvent::State { link, state }));
+        out.extend(stage.wait(SECOND * 5));
+        assert_eq!(is_gone(&out, bob.key()), !listed);
+    }
+}
+
+#[test]
+fn whoever_falls_silent_and_still_speaks_of_it_stays() {
+    let (mut stage, bob, link) = hearing();
+    let state = LinkState::Disconnected;
+    let mut out = stage.input(Input::Media(MediaEvent::State { link, state }));
+    let says = said(&out, bob.key());
+    assert!(says.iter().any(|it| matches!(it, MeetingMessage::Presence(_))), "{says:?}");
+    let line = "candidate".to_owned();
+    let candidate = chats_core::media::Candidate { line, mid: None, line_index: None };
+    for _ in 0..5 {
+        out.extend(stage.wait(SECOND * 4));
+        let body = chats_core::presence::SignalBody::Candidate(candidate.clone());
+        out.extend(stage.signals(&bob, 1, body));
+    }
+    assert!(!is_gone(&out, bob.key()), "{out:?}");
+    assert!(is_gone(&stage.wait(SECOND * 5), bob.key()));
+}
+
+#[test]
 fn whoever_is_silent_is_gone_after_seventy_five_seconds() {
     let mut stage = Stage::joined();
     let bob = Other::new(2);

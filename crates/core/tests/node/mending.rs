@@ -15,6 +15,7 @@ fn hearing(polite: bool) -> (Stage, Other, Link) {
     let mut stage = Stage::joined();
     let own = stage.own.key();
     let bob = (2..).map(|n| Other::with_device(2, n)).find(|o| (own < o.key()) == polite).unwrap();
+    stage.input(Input::Arrived { source: 0, device: bob.key() });
     stage.meets(&bob);
     let mut out = stage.attends(&bob, 1);
     out.extend(stage.wait(SECOND * 3));
