@@ -195,6 +195,8 @@ pub struct Person {
     pub muted: ArcRwSignal<bool>,
     /// If their hand is raised, how many in this meeting raised theirs before, and one.
     pub hand: ArcRwSignal<Option<usize>>,
+    /// Whether the sound between us goes through a relay.
+    pub relayed: ArcRwSignal<bool>,
     /// Whether they speak now.
     pub speaking: ArcRwSignal<bool>,
     /// How loud they are, 0 to 1, about 20 times a second.

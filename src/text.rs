@@ -341,6 +341,8 @@ pub mod meeting {
     pub const MUTED: &str = "Muted";
     /// On the way to somebody.
     pub const CONNECTING: &str = "Connecting…";
+    /// The sound goes through a relay.
+    pub const RELAYED: &str = "Relayed";
     /// On the way again.
     pub const RECONNECTING: &str = "Reconnecting…";
     /// Gave up.

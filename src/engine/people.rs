@@ -101,6 +101,19 @@ impl People {
         order_hands(&rows);
     }
 
+    /// Whether the sound of a link goes through a TURN server.
+    pub(super) fn relayed(&self, link: Link, relayed: bool) {
+        let rows = self.rows.borrow();
+        if let Some(row) = rows.values().find(|row| row.link == Some(link)) {
+            set(&row.person.relayed, relayed);
+        }
+    }
+
+    /// Whether that is so with anybody.
+    pub(super) fn any_relayed(&self) -> bool {
+        self.rows.borrow().values().any(|row| row.person.relayed.get_untracked())
+    }
+
     /// How loud the other side of a link is.
     pub(super) fn heard(&self, link: Link, level: Level) {
         self.level(|row| row.link == Some(link), level);
@@ -150,6 +163,7 @@ fn person(
         state: ArcRwSignal::new(state),
         muted: ArcRwSignal::new(muted),
         hand: ArcRwSignal::new(None),
+        relayed: ArcRwSignal::new(false),
         speaking: ArcRwSignal::new(false),
         level: ArcRwSignal::new(0.0),
     }

@@ -1,5 +1,6 @@
 //! From signing in to signing out: the node, and everything it speaks through.
 
+use super::turn::{self, Turn};
 use super::{Engine, Happening, voice};
 use crate::model::{
     Account, MeetingStage, MemberView, MicrophoneStatus, Problem, RelayStatus, RelayView, Stage,
@@ -8,13 +9,15 @@ use crate::route::Route;
 use chats_chain::{Answer, ReadError};
 use chats_core::access::{AccessAnswer, Batch, Role, Verdict};
 use chats_core::certificate::DeviceCertificate;
+use chats_core::hello::Hello;
 use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
 use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
 use chats_core::time::Duration;
+use chats_core::wire;
 use chats_net::browser;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
-use chats_web::rtc::{Connections, IceServer};
+use chats_web::rtc::Connections;
 use chats_web::{clock, page, random};
 use futures::{StreamExt, future};
 use leptos::prelude::*;
@@ -32,12 +35,17 @@ pub(super) struct Session {
     device: DeviceKey,
     secret: DeviceSecret,
     wallet: Wallet,
-    network: Option<Network>,
+    pub(super) network: Option<Network>,
     waiting: VecDeque<Command>,
-    connections: Connections,
+    pub(super) connections: Connections,
     members: BTreeMap<DeviceKey, Member>,
     own: Option<Verdict>,
     topic: GossipTopic,
+    /// The servers that direct links may use.
+    pub(super) ice: browser::IceServers,
+    pub(super) turn: Turn,
+    /// What relays are asked with for the use of their TURN servers.
+    pub(super) turn_request: Vec<u8>,
     paths: BTreeMap<DeviceKey, (network::Path, Option<u32>)>,
 }
 
@@ -74,7 +82,7 @@ impl Session {
     }
 
     /// Hands a command to the network, after those that wait already.
-    fn command(&mut self, command: Command) {
+    pub(super) fn command(&mut self, command: Command) {
         self.waiting.push_back(command);
         self.flush();
     }
@@ -110,14 +118,22 @@ impl Engine {
         let (wallet, device) = (certificate.statement.wallet, secret.device());
         let events = self.inbox.clone();
         let people = self.voice.people().clone();
-        let ice =
-            |urls: &Vec<String>| IceServer { urls: urls.clone(), username: None, credential: None };
+        let ice: Vec<_> = ready.config.ice.iter().map(|urls| turn::open_server(urls)).collect();
+        let for_links: Vec<_> = ice.iter().flat_map(turn::each_url).collect();
+        let rows = people.clone();
         let connections = Connections::new(
             self.voice.audio().clone(),
-            ready.config.ice.iter().map(ice).collect(),
+            ice,
             move |event| events.put(Happening::Media(event)),
             move |link, level| people.heard(link, level),
+            move |link, relayed| rows.relayed(link, relayed),
         );
+        let hello = Hello {
+            certificate: (*certificate).clone(),
+            community: community.id,
+            version: 0,
+            time: clock::now(),
+        };
         connections.set_microphone(self.voice.microphone());
         let node = Node::new(community, secret.clone(), *certificate, clock::now());
         self.model.account.set(Some(Account { wallet, device, role: None }));
@@ -133,6 +149,9 @@ impl Engine {
             members: BTreeMap::new(),
             own: None,
             topic: community.gossip_topic(),
+            ice: for_links.into(),
+            turn: Turn::default(),
+            turn_request: wire::encode(&hello),
             paths: BTreeMap::new(),
         });
         self.drain();
@@ -418,9 +437,7 @@ impl Engine {
             state: RelayStatus::Connecting,
         };
         self.model.relays.set(ready.relays.iter().map(view).collect());
-        let server = |url: &String| browser::IceServer { url: url.clone(), credential: None };
-        let ice: Vec<_> = ready.config.ice.iter().flatten().map(server).collect();
-        match browser::start(&session.secret, ready.relays.clone(), ice.into()) {
+        match browser::start(&session.secret, ready.relays.clone(), session.ice.clone()) {
             Ok(network) => {
                 session.network = Some(network);
                 session.command(Command::Meet(ready.config.community.meet_tag()));
@@ -495,8 +512,12 @@ impl Engine {
                 leptos::logging::warn!("no direct link to {device}: {reason}");
                 let failure = if attack { LinkFailure::Attack } else { LinkFailure::Unreachable };
                 self.feed(Input::LinkFailed { device, failure });
+                self.want_turn();
             }
             Said::Gossip { source, id, frame } => self.feed(Input::Gossip { source, id, frame }),
+            Said::Turn(answer) => self.turn_answered(&answer),
+            // Nothing is lost: whoever can be reached directly is.
+            Said::NoTurn => {}
             Said::GossipReaches(device) => self.feed(Input::GossipReaches(device)),
             Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
             Said::Disconnected { device, reason: _ } => {

@@ -18,11 +18,12 @@ pub fn Tile(
     /// Tries to reach them again.
     on_retry: Callback<()>,
 ) -> impl IntoView {
-    let Person { device, wallet, me, state, muted, hand, speaking, level, .. } = person;
+    let Person { device, wallet, me, state, muted, hand, relayed, speaking, level, .. } = person;
     let state = Memo::new(move |_| state.get());
     let muted = Memo::new(move |_| muted.get());
     let hand = Memo::new(move |_| hand.get());
     let speaking = Memo::new(move |_| speaking.get());
+    let words = Memo::new(move |_| state_words(state.get(), relayed.get()));
     let short = wallet.short();
     let name = if me { text::shell::YOU.to_owned() } else { short.clone() };
     view! {
@@ -60,7 +61,7 @@ pub fn Tile(
                 <span>{name}</span>
                 {move || role.get().map(|role| view! { <Badge role=role /> })}
             </p>
-            {move || state_words(state.get()).map(|words| view! { <p class="tile-state">{words}</p> })}
+            {move || words.get().map(|words| view! { <p class="tile-state">{words}</p> })}
             <Show when=move || state.get() == ParticipantState::Failed>
                 <button
                     type="button"
@@ -86,9 +87,10 @@ const fn state_name(state: ParticipantState) -> &'static str {
 }
 
 /// Nothing while all is well.
-const fn state_words(state: ParticipantState) -> Option<&'static str> {
+const fn state_words(state: ParticipantState, relayed: bool) -> Option<&'static str> {
     match state {
         ParticipantState::Elsewhere | ParticipantState::Connecting => Some(meeting::CONNECTING),
+        ParticipantState::Connected if relayed => Some(meeting::RELAYED),
         ParticipantState::Connected => None,
         ParticipantState::Reconnecting => Some(meeting::RECONNECTING),
         ParticipantState::Failed => Some(meeting::FAILED),

@@ -1,5 +1,6 @@
 //! The media seam of the core, carried out with `RTCPeerConnection`.
 
+mod path;
 mod peer;
 
 use crate::{
@@ -43,8 +44,9 @@ pub struct Connections(Rc<Inner>);
 
 struct Inner {
     audio: Audio,
-    ice: Vec<IceServer>,
+    ice: RefCell<Vec<IceServer>>,
     on_event: Box<dyn Fn(MediaEvent)>,
+    on_relayed: Box<dyn Fn(Link, bool)>,
     on_level: Box<dyn Fn(Link, Level)>,
     peers: RefCell<BTreeMap<Link, Rc<Peer>>>,
     microphone: RefCell<Option<MediaStreamTrack>>,
@@ -53,7 +55,8 @@ struct Inner {
 
 impl Connections {
     /// None yet. `on_event` gets what the core wants to know, `on_level` how loud the other side
-    /// of a link is, about 20 times a second. Both are called in tasks of their own, never from
+    /// of a link is, about 20 times a second, `on_relayed` whether its sound goes through a TURN
+    /// server, each time that it is connected. All are called in tasks of their own, never from
     /// within a call of this type.
     #[must_use]
     pub fn new(
@@ -61,12 +64,14 @@ impl Connections {
         ice: Vec<IceServer>,
         on_event: impl Fn(MediaEvent) + 'static,
         on_level: impl Fn(Link, Level) + 'static,
+        on_relayed: impl Fn(Link, bool) + 'static,
     ) -> Self {
         Self(Rc::new(Inner {
             audio,
-            ice,
+            ice: RefCell::new(ice),
             on_event: Box::new(on_event),
             on_level: Box::new(on_level),
+            on_relayed: Box::new(on_relayed),
             peers: RefCell::default(),
             microphone: RefCell::default(),
             muted: Cell::new(false),
@@ -105,6 +110,16 @@ impl Connections {
                 Ok(track) => peer.push(Step::Send(track)),
                 Err(reason) => self.0.broken(peer.link, reason),
             }
+        }
+    }
+
+    /// These STUN and TURN servers from now on. A connection that stands uses them from its next
+    /// ICE restart on.
+    pub fn set_ice(&self, ice: Vec<IceServer>) {
+        *self.0.ice.borrow_mut() = ice;
+        let configuration = self.0.configuration();
+        for peer in self.0.peers.borrow().values() {
+            peer.configure(&configuration);
         }
     }
 
@@ -165,7 +180,7 @@ impl Inner {
 
     fn configuration(&self) -> RtcConfiguration {
         let servers = js_sys::Array::new();
-        for server in &self.ice {
+        for server in self.ice.borrow().iter() {
             let entry = RtcIceServer::new();
             let urls: js_sys::Array =
                 server.urls.iter().map(|url| JsValue::from_str(url)).collect();

@@ -1,6 +1,6 @@
 //! One media connection.
 
-use super::Inner;
+use super::{Inner, path};
 use crate::{
     audio::{
         meter::{Heard, Meter},
@@ -19,7 +19,7 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, MediaStreamTrack, RtcIceCandidateInit, RtcPeerConnection,
+    MediaStream, MediaStreamTrack, RtcConfiguration, RtcIceCandidateInit, RtcPeerConnection,
     RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpSender, RtcSdpType,
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
@@ -39,6 +39,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = setLocalDescription)]
     fn set_right_description(this: &Negotiator) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = setConfiguration)]
+    fn configure(this: &Negotiator, configuration: &RtcConfiguration) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = restartIce)]
     fn restart_ice(this: &Negotiator) -> Result<(), JsValue>;
@@ -102,6 +105,13 @@ impl Peer {
         self.handlers.borrow_mut().clear();
         self.receiving.borrow_mut().take();
         self.connection.close();
+    }
+
+    /// Uses other servers from the next ICE restart on.
+    pub(super) fn configure(&self, configuration: &RtcConfiguration) {
+        let negotiator: &Negotiator = self.connection.unchecked_ref();
+        // It fails only where a policy changes, and none does.
+        let _ = negotiator.configure(configuration);
     }
 
     /// Queues a command, and sees to it that the queue is worked off.
@@ -201,7 +211,7 @@ impl Peer {
                 peer.emit(MediaEvent::NegotiationNeeded { link: peer.link });
             }),
             on("icecandidate", |peer, event| peer.on_candidate(event.unchecked_ref())),
-            on("connectionstatechange", |peer, _| peer.on_state()),
+            on("connectionstatechange", Self::on_state),
             on("track", |peer, event| peer.on_track(event.unchecked_ref())),
         ]
     }
@@ -222,15 +232,29 @@ impl Peer {
         }
     }
 
-    fn on_state(&self) {
+    fn on_state(self: &Rc<Self>, _: &web_sys::Event) {
         let state = match self.connection.connection_state() {
-            RtcPeerConnectionState::Connected => LinkState::Connected,
+            RtcPeerConnectionState::Connected => {
+                spawn_local(Rc::clone(self).tell_path());
+                LinkState::Connected
+            }
             RtcPeerConnectionState::Disconnected => LinkState::Disconnected,
             RtcPeerConnectionState::Failed => LinkState::Failed,
             RtcPeerConnectionState::Closed => return,
             _ => LinkState::Connecting,
         };
         self.emit(MediaEvent::State { link: self.link, state });
+    }
+
+    /// Tells whether the sound goes through a TURN server.
+    async fn tell_path(self: Rc<Self>) {
+        let relayed = match JsFuture::from(self.connection.get_stats()).await {
+            Ok(report) => path::is_relayed(report.unchecked_ref()),
+            Err(_) => return,
+        };
+        if let Some(owner) = self.owner.upgrade().filter(|_| !self.closed.get()) {
+            (owner.on_relayed)(self.link, relayed);
+        }
     }
 
     fn on_track(&self, event: &RtcTrackEvent) {
