@@ -483,8 +483,7 @@ impl Engine {
         use network::Event as Said;
         match event {
             Said::Relay { addr, state } => self.relay_said(&addr.to_string(), state),
-            // Nothing asks for TURN yet.
-            Said::Listening(_) | Said::Turn(_) | Said::NoTurn => {}
+            Said::Listening(_) => {}
             Said::Present { source, devices } => self.feed(Input::Present { source, devices }),
             Said::Arrived { source, device } => self.feed(Input::Arrived { source, device }),
             Said::Left(device) => self.feed(Input::Left(device)),
