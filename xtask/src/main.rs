@@ -5,6 +5,7 @@ mod cache;
 mod chain;
 mod dev;
 mod doctor;
+mod fuzz;
 mod interop;
 mod page;
 mod process;
@@ -58,6 +59,14 @@ enum Command {
         #[arg(value_enum, default_value = "page")]
         what: test::end_to_end::Bench,
     },
+    /// Feed random bytes to everything that reads bytes of others
+    Fuzz {
+        /// This decoder alone
+        decoder: Option<String>,
+        /// How long to try each
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
     /// List what is installed and what is missing
     Doctor,
 }
@@ -71,6 +80,9 @@ fn main() -> ExitCode {
         }
         Command::Test { only, filter } => test::run(only, filter.as_deref()),
         Command::Bench { what } => test::end_to_end::bench(what).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz { decoder, seconds } => {
+            fuzz::run(decoder.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
+        }
         Command::Doctor => doctor::run(),
     });
     process::halt_if_stopping();
