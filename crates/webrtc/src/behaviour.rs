@@ -221,6 +221,21 @@ impl Behaviour {
         }
     }
 
+    /// Makes the handler of a connection, of which other parts of the swarm may still say no.
+    fn handler(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        own_address: &Multiaddr,
+        dialled: bool,
+    ) -> Handler {
+        let direct = address::is_direct(own_address);
+        if direct && let Some(made) = self.shared.take_made(peer, dialled) {
+            self.direct.insert(connection, made);
+        }
+        Handler::new(peer, Arc::clone(&self.gate), direct)
+    }
+
     fn opened(&mut self, token: Token, stream: SignallingStream) {
         let at = self
             .waiting
@@ -238,35 +253,30 @@ impl NetworkBehaviour for Behaviour {
 
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(peer, Arc::clone(&self.gate), address::is_direct(local)))
+        Ok(self.handler(connection, peer, local, false))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         remote: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(peer, Arc::clone(&self.gate), address::is_direct(remote)))
+        Ok(self.handler(connection, peer, remote, true))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(event) => {
                 let (peer, connection) = (event.peer_id, event.connection_id);
-                if address::is_direct(own_address(event.endpoint)) {
-                    let dialled = event.endpoint.is_dialer();
-                    if let Some(made) = self.shared.take_made(peer, dialled) {
-                        self.direct.insert(connection, made);
-                    }
-                } else {
+                if !address::is_direct(own_address(event.endpoint)) {
                     let relayed = event.endpoint.is_relayed();
                     self.paths.entry(peer).or_default().push(Path { connection, relayed });
                     self.connected(peer, connection);
@@ -286,7 +296,11 @@ impl NetworkBehaviour for Behaviour {
                     |stage| matches!(stage, Stage::Opening(on, _) if on == event.connection_id),
                 );
             }
+            FromSwarm::ListenFailure(event) => {
+                self.direct.remove(&event.connection_id);
+            }
             FromSwarm::DialFailure(event) => {
+                self.direct.remove(&event.connection_id);
                 let why = Error::Unreachable(reason(event.error));
                 self.give_up(&why, |stage| stage == Stage::Dialling(event.connection_id));
             }

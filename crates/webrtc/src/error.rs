@@ -32,7 +32,7 @@ pub enum Error {
     /// The ends reached each other and then did not agree on keys: one of them does not have the
     /// certificate that was announced in its name. Somebody on the path of signalling or of the
     /// connection is attacking it.
-    #[error("the certificate at the other end is not the one that was announced: an attack")]
+    #[error("one end does not have the certificate announced for it: this is an attack")]
     Untrusted,
     /// The path between the two ends is gone.
     #[error("the direct connection was lost")]

@@ -67,7 +67,7 @@ pub(crate) async fn run(
 
 /// Exchanges messages until the connection stands.
 async fn signal(
-    link: &Link,
+    link: &Rc<Link>,
     reader: &mut ReadHalf<SignallingStream>,
     writer: &mut WriteHalf<SignallingStream>,
     role: Role,
@@ -115,7 +115,7 @@ impl<E: Into<Error>> From<E> for Broken {
 }
 
 async fn read(
-    link: &Link,
+    link: &Rc<Link>,
     reader: &mut ReadHalf<SignallingStream>,
     role: Role,
     remote: &Cell<Option<Fingerprint>>,

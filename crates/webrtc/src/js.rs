@@ -39,8 +39,18 @@ extern "C" {
     #[wasm_bindgen(extends = EventTarget)]
     pub(crate) type SctpTransport;
 
+    #[wasm_bindgen(method, getter, js_name = state)]
+    pub(crate) fn sctp_state(this: &SctpTransport) -> String;
+
     #[wasm_bindgen(method, getter)]
-    pub(crate) fn state(this: &SctpTransport) -> String;
+    pub(crate) fn transport(this: &SctpTransport) -> Option<DtlsTransport>;
+
+    /// `RTCDtlsTransport` (W3C WebRTC 1.0, 5.5).
+    #[wasm_bindgen(extends = EventTarget)]
+    pub(crate) type DtlsTransport;
+
+    #[wasm_bindgen(method, getter, js_name = state)]
+    pub(crate) fn dtls_state(this: &DtlsTransport) -> String;
 }
 
 /// A handler that stays registered until this is dropped.

@@ -39,7 +39,17 @@ const CIRCUIT: &str = "/memory/1/p2p-circuit";
 const DIRECT: &str = "/memory/1/p2p-circuit/webrtc";
 
 impl Rig {
+    fn begin(&mut self, number: usize, address: &str) {
+        let (id, address) = (id(number), address.parse().unwrap());
+        let (role, port) = (Endpoint::Dialer, PortUse::Reuse);
+        let peer = self.peer;
+        self.behaviour
+            .handle_established_outbound_connection(id, peer, &address, role, port)
+            .unwrap();
+    }
+
     fn connect(&mut self, number: usize, address: &str) {
+        self.begin(number, address);
         self.behaviour.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
             peer_id: self.peer,
             connection_id: id(number),
@@ -57,6 +67,12 @@ impl Rig {
             cause: None,
             remaining_established: 0,
         }));
+    }
+
+    fn fail_dial(&mut self, connection_id: ConnectionId) {
+        let error = DialError::Aborted;
+        let failure = DialFailure { peer_id: Some(self.peer), error: &error, connection_id };
+        self.behaviour.on_swarm_event(FromSwarm::DialFailure(failure));
     }
 
     fn request(&self, circuit: Option<&str>) -> Reply {
@@ -147,10 +163,8 @@ fn without_a_connection_the_circuit_is_dialled_first() {
 fn a_circuit_that_cannot_be_dialled_is_the_reason() {
     let mut rig = rig(4, Answer::Anyone);
     let mut reply = rig.request(Some(CIRCUIT));
-    let connection_id = rig.dialled();
-    let error = DialError::Aborted;
-    let failure = DialFailure { peer_id: Some(rig.peer), error: &error, connection_id };
-    rig.behaviour.on_swarm_event(FromSwarm::DialFailure(failure));
+    let dial = rig.dialled();
+    rig.fail_dial(dial);
     assert!(matches!(answer(&mut reply), Some(Err(Error::Unreachable(_)))));
 }
 
@@ -237,7 +251,9 @@ fn fingerprints_are_those_of_the_connection_and_go_with_it() {
     rig.made(&refused, 1);
     rig.made(&alive, 2);
     // Something else in the swarm would not have the first.
-    drop(refused);
+    rig.begin(6, DIRECT);
+    rig.fail_dial(id(6));
+    assert_eq!(rig.behaviour.fingerprints(id(6)), None);
     rig.connect(7, DIRECT);
     let print = Fingerprint([2; 32]);
     let expected = Fingerprints { local: print, remote: print };

@@ -4,7 +4,7 @@ use super::channel::Channel;
 use crate::{
     Config, Error,
     codec::signalling::Message,
-    js::{PeerConnection, Subscription},
+    js::{PeerConnection, SctpTransport, Subscription},
     sdp::{self, Fingerprint},
     state::exchange::{Role, SignallingError},
 };
@@ -20,7 +20,7 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Event, RtcConfiguration, RtcDataChannelEvent, RtcIceConnectionState, RtcIceServer,
+    Event, EventTarget, RtcConfiguration, RtcDataChannelEvent, RtcIceConnectionState, RtcIceServer,
     RtcIceTransportPolicy, RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState,
     RtcSdpType, RtcSessionDescriptionInit,
 };
@@ -53,9 +53,7 @@ pub(crate) struct Link {
 struct State {
     /// Why there is no connection any more.
     ended: Option<Error>,
-    /// ICE has found a path at some time.
-    path: bool,
-    /// DTLS has succeeded.
+    /// Both ends have agreed on keys.
     connected: bool,
     away: Option<Instant>,
     /// What is to be said by signalling, once there is a description to begin with.
@@ -146,30 +144,55 @@ impl Link {
     }
 
     fn on_state(&self) {
-        let now = self.pc.connection_state();
-        let ice = self.pc.ice_connection_state();
-        let path_now =
-            matches!(ice, RtcIceConnectionState::Connected | RtcIceConnectionState::Completed);
-        let mut state = self.state.borrow_mut();
-        state.path |= path_now;
-        let error = match now {
-            RtcPeerConnectionState::Connected => {
-                state.connected = true;
+        let sctp = self.pc.sctp();
+        let dtls = sctp.as_ref().and_then(SctpTransport::transport).map(|dtls| dtls.dtls_state());
+        let sctp = sctp.map(|sctp| sctp.sctp_state());
+        let connected = self.state.borrow().connected;
+        let error = match (dtls.as_deref(), self.pc.connection_state()) {
+            // Of the browser's states this alone tells bad certificates from bad networks.
+            (Some("failed"), _) => Error::Untrusted,
+            (Some("closed"), _) | (_, RtcPeerConnectionState::Closed) => Error::Closed,
+            (_, RtcPeerConnectionState::Failed) if connected => Error::Lost,
+            (None, RtcPeerConnectionState::Failed) if self.has_path() => Error::Untrusted,
+            (_, RtcPeerConnectionState::Failed) => Error::NoPath,
+            _ if connected && sctp.as_deref() == Some("closed") => Error::Closed,
+            (_, RtcPeerConnectionState::Disconnected) => {
+                self.state.borrow_mut().away.get_or_insert_with(Instant::now);
+                return;
+            }
+            (_, RtcPeerConnectionState::Connected) => {
+                let mut state = self.state.borrow_mut();
                 state.away = None;
+                // One end may have finished DTLS when the other has not yet looked at its
+                // certificate. With SCTP, both have.
+                state.connected |= sctp.is_none_or(|sctp| sctp == "connected");
                 return;
             }
-            RtcPeerConnectionState::Disconnected => {
-                state.away.get_or_insert_with(Instant::now);
-                return;
-            }
-            RtcPeerConnectionState::Failed if state.connected => Error::Lost,
-            RtcPeerConnectionState::Failed if path_now => Error::Untrusted,
-            RtcPeerConnectionState::Failed => Error::NoPath,
-            RtcPeerConnectionState::Closed => Error::Closed,
             _ => return,
         };
-        drop(state);
         self.end(error);
+    }
+
+    fn has_path(&self) -> bool {
+        let ice = self.pc.ice_connection_state();
+        matches!(ice, RtcIceConnectionState::Connected | RtcIceConnectionState::Completed)
+    }
+
+    /// Hears of the states of SCTP and DTLS, which exist once there are descriptions.
+    fn watch_transports(self: &Rc<Self>) {
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        let Some(sctp) = self.pc.sctp().filter(|_| subscriptions.len() == 1) else { return };
+        let watch = |target: &EventTarget| {
+            let weak = Rc::downgrade(self);
+            Subscription::new(target, &["statechange"], move |_| {
+                if let Some(link) = weak.upgrade() {
+                    link.on_state();
+                    link.wake();
+                }
+            })
+        };
+        subscriptions.push(watch(&sctp));
+        subscriptions.extend(sctp.transport().map(|dtls| watch(&dtls)));
     }
 
     /// Ends the connection for this reason, if it has not ended before.
@@ -225,7 +248,10 @@ impl Link {
     }
 
     /// Makes our description and has it sent.
-    pub(crate) async fn describe(&self, message: fn(String) -> Message) -> Result<(), Error> {
+    pub(crate) async fn describe(
+        self: &Rc<Self>,
+        message: fn(String) -> Message,
+    ) -> Result<(), Error> {
         JsFuture::from(self.pc.describe()?).await?;
         let description = self.pc.local_description().ok_or(Error::Closed)?;
         let mut state = self.state.borrow_mut();
@@ -237,7 +263,7 @@ impl Link {
     }
 
     /// Takes the description of the other end.
-    pub(crate) async fn apply(&self, role: Role, sdp: &str) -> Result<(), Error> {
+    pub(crate) async fn apply(self: &Rc<Self>, role: Role, sdp: &str) -> Result<(), Error> {
         let description = RtcSessionDescriptionInit::new(match role {
             Role::Offers => RtcSdpType::Answer,
             Role::Answers => RtcSdpType::Offer,
@@ -245,6 +271,7 @@ impl Link {
         description.set_sdp(sdp);
         let applied = JsFuture::from(self.pc.set_remote_description(&description)).await;
         applied.map_err(|_| SignallingError::Refused)?;
+        self.watch_transports();
         Ok(())
     }
 

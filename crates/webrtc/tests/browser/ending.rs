@@ -17,16 +17,20 @@ impl Page {
     fn watch() -> Self {
         let watch = Function::new_no_args(
             "const page = { handlers: 0, errors: [] };
-             const ours = (target) =>
-                 target instanceof RTCPeerConnection || target instanceof RTCDataChannel ||
-                 target instanceof RTCSctpTransport;
+             const kinds =
+                 [RTCPeerConnection, RTCDataChannel, RTCSctpTransport, RTCDtlsTransport];
+             const seen = new WeakSet();
+             const ours = (target) => kinds.some((kind) => target instanceof kind);
              const { addEventListener, removeEventListener } = EventTarget.prototype;
              EventTarget.prototype.addEventListener = function (...all) {
-                 if (ours(this)) page.handlers++;
+                 if (ours(this)) {
+                     seen.add(this);
+                     page.handlers++;
+                 }
                  return addEventListener.apply(this, all);
              };
              EventTarget.prototype.removeEventListener = function (...all) {
-                 if (ours(this)) page.handlers--;
+                 if (seen.has(this)) page.handlers--;
                  return removeEventListener.apply(this, all);
              };
              const failed = (event) => page.errors.push(String(event.message ?? event.reason));

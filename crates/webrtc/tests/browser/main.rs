@@ -9,5 +9,6 @@ mod ending;
 mod lines;
 mod nodes;
 mod signalling;
+mod streams;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
