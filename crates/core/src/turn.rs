@@ -21,6 +21,7 @@ use crate::hello::Hello;
 use crate::time::Duration;
 use crate::wire::{self, WireError};
 use minicbor::{Decode, Encode};
+use std::fmt;
 
 /// The protocol's name.
 pub const PROTOCOL: &str = "/chats/turn/1";
@@ -36,7 +37,7 @@ pub const MAX_URLS: usize = 4;
 pub const MAX_TEXT: usize = 256;
 
 /// What an `RTCPeerConnection` needs to use the relay's STUN and TURN server.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct TurnGrant {
     /// `stun:` and `turn:` URLs (RFC 7064, RFC 7065), 1 to [`MAX_URLS`].
@@ -151,6 +152,12 @@ impl TurnGrant {
             return Err(TurnError::Bounds("it must last 1 to 3600 seconds"));
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for TurnGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TurnGrant({}, for {} s)", self.username, self.lasts)
     }
 }
 

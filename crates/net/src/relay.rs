@@ -1,10 +1,12 @@
-//! A relay: circuit relay v2 and `/chats/meet/1`, and nothing else.
+//! A relay: circuit relay v2, `/chats/meet/1`, `/chats/turn/1` if there is a TURN server, and
+//! nothing else.
 //!
 //! It brings devices together and carries ciphertext between them; it runs no gossip, keeps
 //! nothing on disk, and learns device keys and IP addresses of those connected.
 
 mod limits;
 mod meeting;
+mod turn;
 
 use crate::{
     behaviour,
@@ -27,12 +29,13 @@ use libp2p::{
     tcp,
 };
 use meeting::Meeting;
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, iter, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
 pub use limits::{
     MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_CIRCUITS, MAX_CIRCUITS_PER_PEER, MAX_RESERVATIONS,
 };
+pub use turn::TurnQuestion;
 
 /// How often dead connections are looked for.
 const TICK: Duration = Duration::from_secs(2);
@@ -53,14 +56,16 @@ struct Behaviour {
     streams: streams::Behaviour,
 }
 
-/// What the operator should hear of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What whoever runs the relay should hear of.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum RelayEvent {
     /// Devices can connect here; the relay's peer id is at the end.
     Listening(Multiaddr),
     /// An address can no longer be listened on, for this reason.
     Lost(String),
+    /// A device asks for TURN credentials.
+    TurnAsked(TurnQuestion),
 }
 
 /// What the operator decides.
@@ -74,11 +79,13 @@ pub struct Settings {
     pub max_reservations: usize,
     /// With it, addresses that end in `/tls/ws` can be listened at.
     pub tls: Option<Tls>,
+    /// Whether there is a TURN server: devices may ask for its credentials.
+    pub turn: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { external: Vec::new(), max_reservations: MAX_RESERVATIONS, tls: None }
+        Self { external: Vec::new(), max_reservations: MAX_RESERVATIONS, tls: None, turn: false }
     }
 }
 
@@ -88,6 +95,7 @@ pub struct Relay {
     /// Without external addresses given, those it listens on are handed out.
     hand_out_own: bool,
     meeting: Meeting,
+    turn: turn::Desk,
     /// Every connection: its address, and when it last proved to be alive.
     clients: BTreeMap<ConnectionId, Client>,
     tick: tokio::time::Interval,
@@ -107,7 +115,7 @@ impl Relay {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(secret: &DeviceSecret, settings: Settings) -> Result<Self, StartError> {
-        let Settings { external, max_reservations, tls } = settings;
+        let Settings { external, max_reservations, tls, turn } = settings;
         let refused = || StartError::Key("libp2p refuses it".to_owned());
         let key = identity::keypair(secret).ok_or_else(refused)?;
         let peer = key.public().to_peer_id();
@@ -116,7 +124,11 @@ impl Relay {
             circuit: circuit::Behaviour::new(peer, limits::circuits(max_reservations)),
             identify: behaviour::identify(&key),
             ping: behaviour::ping(),
-            streams: streams::Behaviour::new([StreamProtocol::new(meet::PROTOCOL)]),
+            streams: streams::Behaviour::new(
+                iter::once(meet::PROTOCOL)
+                    .chain(turn.then_some(chats_core::turn::PROTOCOL))
+                    .map(StreamProtocol::new),
+            ),
         };
         let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
         let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
@@ -134,6 +146,7 @@ impl Relay {
             swarm,
             hand_out_own,
             meeting: Meeting::default(),
+            turn: turn::Desk::default(),
             clients: BTreeMap::new(),
             tick: tokio::time::interval(TICK),
         })
@@ -171,6 +184,7 @@ impl Relay {
                         self.swarm.close_connection(connection);
                     }
                 }
+                question = self.turn.next() => return RelayEvent::TurnAsked(question),
                 _ = self.tick.tick() => self.close_silent(),
             }
         }
@@ -231,13 +245,18 @@ impl Relay {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(streams::Event {
                 peer,
                 connection,
-                what: Happening::Inbound(_, stream),
+                what: Happening::Inbound(protocol, stream),
             })) => {
                 let device = identity::device(peer);
-                if let (Some(client), Some(device)) = (self.clients.get(&connection), device)
-                    && !self.meeting.accept(connection, device, client.address, stream)
-                {
-                    self.swarm.close_connection(connection);
+                if let (Some(client), Some(device)) = (self.clients.get(&connection), device) {
+                    let taken = if protocol == chats_core::turn::PROTOCOL {
+                        self.turn.accept(connection, device, client.address, stream)
+                    } else {
+                        self.meeting.accept(connection, device, client.address, stream)
+                    };
+                    if !taken {
+                        self.swarm.close_connection(connection);
+                    }
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Circuit(event)) => log(&event),

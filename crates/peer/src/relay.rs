@@ -4,22 +4,28 @@ use crate::{
     key::{self, KeyError},
     log,
     tls::{TlsError, TlsOptions},
+    turn::{TurnError, TurnOptions},
 };
+use chats_core::turn::{TurnAnswer, TurnRefusal};
 use chats_net::{
     Multiaddr, Protocol,
     network::StartError,
-    relay::{MAX_RESERVATIONS, Relay, RelayEvent, Settings},
+    relay::{MAX_RESERVATIONS, Relay, RelayEvent, Settings, TurnQuestion},
 };
 use clap::Args;
 use std::{
+    fmt::Display,
     io::{self, Write},
     path::PathBuf,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::{self, error::TrySendError},
+};
 
 /// Prints `listening MULTIADDR` on standard output for each address, with `/p2p/PEERID` at its
 /// end, and `external MULTIADDR` for each it is reached under from outside: what goes into
-/// `config.json` under `relays`. Stops on SIGINT or SIGTERM.
+/// `config.json` under `relays`. With TURN, `turn IP:PORT`. Stops on SIGINT or SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Address to listen on: `/ip4/0.0.0.0/tcp/443/tls/ws` for browsers, with a certificate (see
@@ -41,6 +47,8 @@ pub(crate) struct Options {
     key: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
+    #[command(flatten)]
+    turn: TurnOptions,
     /// How log lines on standard error look.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log: log::Format,
@@ -58,6 +66,9 @@ pub(crate) enum RelayError {
     /// Its addresses.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Its TURN server.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// A listener broke.
     #[error("no longer listening: {0}")]
     Lost(String),
@@ -69,8 +80,11 @@ pub(crate) enum RelayError {
 impl Options {
     /// What of the options does not go together.
     pub(crate) fn fault(&self) -> Option<String> {
-        let lacking = self.listen.iter().find(|addr| !self.tls.serves(addr))?;
-        Some(format!("{lacking} needs a certificate: give --tls-cert and --tls-key, or --domain"))
+        let lacking = self.listen.iter().find(|addr| !self.tls.serves(addr));
+        let lacking = lacking.map(|addr| {
+            format!("{addr} needs a certificate: give --tls-cert and --tls-key, or --domain")
+        });
+        lacking.or_else(|| self.turn.fault())
     }
 
     /// Where devices reach it from outside, as far as the operator says.
@@ -98,19 +112,31 @@ pub(crate) fn run(options: Options) -> Result<(), RelayError> {
         let tls = options.tls.start(options.key.as_deref())?;
         let (tls, upkeep) = tls.unzip();
         let external = options.external();
-        let max_reservations = options.max_reservations;
-        let settings = Settings { external: external.clone(), max_reservations, tls };
+        let turn = options.turn.start().await?;
+        let settings = Settings {
+            external: external.clone(),
+            max_reservations: options.max_reservations,
+            tls,
+            turn: turn.is_some(),
+        };
         let mut relay = Relay::new(&secret, settings)?;
         for addr in options.listen {
             relay.listen(addr)?;
         }
         for addr in external {
-            say("external", &addr.with(Protocol::P2p(relay.peer_id())))?;
+            say("external", addr.with(Protocol::P2p(relay.peer_id())))?;
         }
+        let questions = match turn {
+            Some(turn) => {
+                say("turn", turn.public())?;
+                Some(turn.serve())
+            }
+            None => None,
+        };
         if let Some(upkeep) = upkeep {
             tokio::spawn(upkeep);
         }
-        serve(relay).await
+        serve(relay, questions).await
     });
     // Whatever still runs is not waited for.
     runtime.shutdown_background();
@@ -118,21 +144,34 @@ pub(crate) fn run(options: Options) -> Result<(), RelayError> {
 }
 
 /// A line for other programs.
-fn say(what: &str, addr: &Multiaddr) -> io::Result<()> {
+fn say(what: &str, addr: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{what} {addr}")?;
     out.flush()
 }
 
-async fn serve(mut relay: Relay) -> Result<(), RelayError> {
+/// Hands on a question; the relay itself never waits.
+fn ask(questions: Option<&mpsc::Sender<TurnQuestion>>, question: TurnQuestion) {
+    if let Some(Err(TrySendError::Full(question) | TrySendError::Closed(question))) =
+        questions.map(|questions| questions.try_send(question))
+    {
+        question.answer(&TurnAnswer::Refused(TurnRefusal::Busy));
+    }
+}
+
+async fn serve(
+    mut relay: Relay,
+    questions: Option<mpsc::Sender<TurnQuestion>>,
+) -> Result<(), RelayError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tracing::info!("relay starts");
     loop {
         tokio::select! {
             event = relay.next() => match event {
-                RelayEvent::Listening(addr) => say("listening", &addr)?,
+                RelayEvent::Listening(addr) => say("listening", addr)?,
                 RelayEvent::Lost(reason) => return Err(RelayError::Lost(reason)),
+                RelayEvent::TurnAsked(question) => ask(questions.as_ref(), question),
                 _ => {}
             },
             _ = interrupt.recv() => break,

@@ -24,6 +24,8 @@ pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<CertifiedKey>>,
+    /// How the files looked before they were first read.
+    first: [Option<Stamp>; 2],
 }
 
 /// What of a file changes when its content does: device, inode, size, time of the last change.
@@ -31,17 +33,18 @@ type Stamp = [u64; 5];
 
 impl Files {
     pub(super) fn open(cert: &Path, key: &Path) -> Result<Self, TlsError> {
+        let first = [cert, key].map(stamp);
         let current = RwLock::new(Arc::new(read(cert, key)?));
-        Ok(Self { cert: cert.to_owned(), key: key.to_owned(), current })
+        Ok(Self { cert: cert.to_owned(), key: key.to_owned(), current, first })
     }
 
     /// Takes up what is put into the files, and keeps what it has while they hold nothing usable.
     pub(super) async fn watch(self: Arc<Self>) {
-        let mut seen = self.stamps();
+        let mut seen = self.first;
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             ticks.tick().await;
-            let now = self.stamps();
+            let now = [&self.cert, &self.key].map(|path| stamp(path));
             if now == seen {
                 continue;
             }
@@ -56,14 +59,12 @@ impl Files {
             }
         }
     }
+}
 
-    fn stamps(&self) -> [Option<Stamp>; 2] {
-        [&self.cert, &self.key].map(|path| {
-            let meta = fs::metadata(path).ok()?;
-            let (seconds, nanos) = (meta.mtime().cast_unsigned(), meta.mtime_nsec());
-            Some([meta.dev(), meta.ino(), meta.size(), seconds, nanos.cast_unsigned()])
-        })
-    }
+fn stamp(path: &Path) -> Option<Stamp> {
+    let meta = fs::metadata(path).ok()?;
+    let (seconds, nanos) = (meta.mtime().cast_unsigned(), meta.mtime_nsec().cast_unsigned());
+    Some([meta.dev(), meta.ino(), meta.size(), seconds, nanos])
 }
 
 impl ResolvesServerCert for Files {

@@ -1,7 +1,7 @@
 //! A libp2p peer that does as it likes: raw streams, and silence on demand.
 
 use crate::process::PATIENCE;
-use chats_core::id::DeviceKey;
+use chats_core::id::{DeviceKey, DeviceSecret};
 use chats_net::{Multiaddr, PeerId, identity};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt, channel::oneshot};
 use libp2p::{
@@ -30,7 +30,13 @@ pub struct Hostile {
 impl Hostile {
     /// Connects to `addr`, which names a peer.
     pub async fn connect(addr: &Multiaddr) -> Self {
-        Self::connect_by(addr, tcp::tokio::Transport::default()).await
+        Self::connect_by(addr, Keypair::generate_ed25519(), tcp::tokio::Transport::default()).await
+    }
+
+    /// Connects as this device.
+    pub async fn connect_as(addr: &Multiaddr, secret: &DeviceSecret) -> Self {
+        let key = identity::keypair(secret).unwrap();
+        Self::connect_by(addr, key, tcp::tokio::Transport::default()).await
     }
 
     /// Connects over `wss` if the other end shows this certificate, or one that it signed.
@@ -39,16 +45,15 @@ impl Hostile {
         tls.add_trust(&websocket::tls::Certificate::new(trusted.to_vec())).unwrap();
         let mut transport = websocket::Config::new(tcp::tokio::Transport::default());
         transport.set_tls_config(tls.finish());
-        Self::connect_by(addr, transport).await
+        Self::connect_by(addr, Keypair::generate_ed25519(), transport).await
     }
 
-    async fn connect_by<T>(addr: &Multiaddr, transport: T) -> Self
+    async fn connect_by<T>(addr: &Multiaddr, key: Keypair, transport: T) -> Self
     where
         T: Transport<Dial: Send, ListenerUpgrade: Send, Error: Send + Sync>,
         T: Send + Unpin + 'static,
         T::Output: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let key = Keypair::generate_ed25519();
         let own = key.public().to_peer_id();
         let transport = transport
             .upgrade(Version::V1)

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod acme;
+mod chain;
 mod channels;
 mod device;
 mod hostile;
@@ -10,3 +11,5 @@ mod meeting;
 mod process;
 mod program;
 mod tls;
+mod turn;
+mod turn_client;

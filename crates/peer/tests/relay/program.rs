@@ -113,6 +113,12 @@ async fn wrong_usage_is_exit_code_2() {
         ),
         (&["relay", "--listen", WS, "--tls-cert", "cert.pem"], "--tls-key"),
         (&["relay", "--listen", WS, "--domain", "relay.example.org"], "--key"),
+        (&["relay", "--listen", WS, "--turn", "8.8.4.4:3478"], "--config"),
+        (&["relay", "--listen", WS, "--config", "config.json"], "--turn"),
+        (
+            &["relay", "--listen", WS, "--config", "config.json", "--turn", "10.0.0.1:3478"],
+            "10.0.0.1 is no address at which others reach this machine",
+        ),
         (&["serve"], "unrecognized subcommand 'serve'"),
         (&[], "Usage: chats <COMMAND>"),
     ] {
