@@ -56,6 +56,8 @@ struct Attendee {
     presence: Presence,
     certificate: DeviceCertificate,
     heard: Time,
+    /// The last sequence that came by its stream.
+    streamed: u64,
     /// Since when it seems to have neither network nor audio.
     lost: Option<Time>,
     call: Option<Call>,
@@ -102,6 +104,7 @@ impl Attendee {
             presence,
             certificate,
             heard: now,
+            streamed: 0,
             lost: None,
             call: None,
             attempt,

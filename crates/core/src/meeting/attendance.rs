@@ -67,13 +67,33 @@ impl Meetings {
                 signed.is_by(device)
                     && signed.presence.community == peers.own().community
                     && timely(&signed.presence, peers.clock(device, now), MAX_AGE)
-                    && self.attend(device, signed.presence, Way::Stream, now, peers, out)
-                        == Worth::News
+                    && self.said(device, signed.presence, now, peers, out)
             }
             Ok(MeetingMessage::Signal(signal)) => self.signal(device, signal, now, peers, out),
             Ok(MeetingMessage::Hears(hears)) => self.hears(device, hears),
             Err(_) => false,
         }
+    }
+
+    /// Takes a presence from the device's own stream. Returns whether it was of use, or would have
+    /// been, had gossip not overtaken it.
+    fn said(
+        &mut self,
+        device: DeviceKey,
+        presence: Presence,
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) -> bool {
+        let (session, sequence) = (presence.session, presence.sequence);
+        let worth = self.attend(device, presence, Way::Stream, now, peers, out);
+        let other = self.others.get_mut(&device).filter(|it| it.presence.session == session);
+        let next = other.is_some_and(|other| {
+            let next = sequence > other.streamed;
+            other.streamed = other.streamed.max(sequence);
+            next
+        });
+        worth == Worth::News || (worth == Worth::Known && next)
     }
 
     /// Takes a frame of gossip that `source` delivered, and says what becomes of it.

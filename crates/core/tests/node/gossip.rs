@@ -55,6 +55,15 @@ fn what_came_by_the_stream_already_is_passed_on_and_changes_nothing() {
 }
 
 #[test]
+fn what_gossip_overtook_on_the_stream_is_nobodys_fault_and_its_replay_is() {
+    let (mut stage, bob, carol) = with_carol();
+    let presence = Presence { muted: true, ..carol.presence(2, stage.now) };
+    stage.gossip(&bob, &carol, presence);
+    assert_eq!(stage.attends(&carol, 1), [], "it is muted by now");
+    crate::stage::assert_ignored(&stage.attends(&carol, 1), carol.key());
+}
+
+#[test]
 fn bytes_that_mean_nothing_are_rejected() {
     let (mut stage, bob, carol) = with_carol();
     let mut trailing = publish(&carol, carol.presence(1, stage.now));
