@@ -1,11 +1,11 @@
-//! What a device speaks on every connection.
+//! What a device speaks on every connection. Identify is not part of it: it would tell whoever
+//! connects what nobody needs to know.
 
 use crate::{carry, gossip, linking::Linking, network::StartError, proof, streams};
 use chats_core::channel::Channel;
 use libp2p::{
     PeerId, StreamProtocol,
     connection_limits::{self, ConnectionLimits},
-    identify,
     identity::Keypair,
     ping, relay,
     swarm::NetworkBehaviour,
@@ -19,10 +19,6 @@ pub(crate) type Signalling = chats_webrtc::Behaviour;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Signalling = libp2p::swarm::dummy::Behaviour;
 
-/// The protocol family, as identify says it.
-pub(crate) const PROTOCOL: &str = "/chats/1";
-/// Name and version, as identify says them.
-pub(crate) const AGENT: &str = concat!("chats/", env!("CARGO_PKG_VERSION"));
 /// How often a round trip is measured, and with it whether the other side still lives.
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(5);
 /// Circuits and relay connections stay open while idle; it is ping that tells the dead. A day, and
@@ -43,7 +39,6 @@ const MAX_PENDING: u32 = 64;
 pub(crate) struct Behaviour {
     limits: connection_limits::Behaviour,
     relay: relay::client::Behaviour,
-    identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(crate) streams: streams::Behaviour,
     pub(crate) gossip: gossip::Behaviour,
@@ -68,7 +63,6 @@ impl Behaviour {
                     .with_max_pending_incoming(Some(MAX_PENDING)),
             ),
             relay,
-            identify: identify(key),
             ping: ping(),
             streams: streams::Behaviour::new(channels.into_iter().chain([proof])),
             gossip: gossip::Behaviour::new(linking.is_link).map_err(StartError::Gossip)?,
@@ -90,16 +84,6 @@ impl Behaviour {
     /// Native programs make no direct links.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn answer_links(&mut self, _: PeerId, _: bool) {}
-}
-
-/// Identify as devices and relays run it: own addresses stay hidden, nobody needs them.
-pub(crate) fn identify(key: &Keypair) -> identify::Behaviour {
-    identify::Behaviour::new(
-        identify::Config::new(PROTOCOL.to_owned(), key.public())
-            .with_agent_version(AGENT.to_owned())
-            .with_hide_listen_addrs(true)
-            .with_cache_size(0),
-    )
 }
 
 /// Ping as devices and relays run it.

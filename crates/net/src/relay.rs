@@ -23,6 +23,7 @@ use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, connection_limits,
     core::transport::{OptionalTransport, OrTransport},
     identify,
+    identity::Keypair,
     multiaddr::Protocol,
     ping, relay as circuit,
     swarm::{self, ConnectionId, NetworkBehaviour, SwarmEvent},
@@ -37,6 +38,10 @@ pub use limits::{
 };
 pub use turn::TurnQuestion;
 
+/// The protocol family, as identify says it.
+const PROTOCOL: &str = "/chats/1";
+/// Name and version, as identify says them.
+const AGENT: &str = concat!("chats/", env!("CARGO_PKG_VERSION"));
 /// How often dead connections are looked for.
 const TICK: Duration = Duration::from_secs(2);
 /// A connection without an answered ping for so long is dead. Pings go out every 5 s.
@@ -122,7 +127,7 @@ impl Relay {
         let behaviour = Behaviour {
             limits: limits::connections(max_reservations),
             circuit: circuit::Behaviour::new(peer, limits::circuits(max_reservations)),
-            identify: behaviour::identify(&key),
+            identify: identify(&key),
             ping: behaviour::ping(),
             streams: streams::Behaviour::new(
                 iter::once(meet::PROTOCOL)
@@ -282,6 +287,16 @@ impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({})", self.swarm.local_peer_id())
     }
+}
+
+/// What a relay says of itself to clients that ask. Its addresses they know.
+fn identify(key: &Keypair) -> identify::Behaviour {
+    identify::Behaviour::new(
+        identify::Config::new(PROTOCOL.to_owned(), key.public())
+            .with_agent_version(AGENT.to_owned())
+            .with_hide_listen_addrs(true)
+            .with_cache_size(0),
+    )
 }
 
 /// Devices are personal: they are named at debug level only.
