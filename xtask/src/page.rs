@@ -1,5 +1,9 @@
 //! Building the page into `dist/`.
 
+mod module;
+mod order;
+mod pack;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +36,9 @@ impl Profile {
         }
     }
 }
+
+/// The page's package.
+const PACKAGE: &str = "community-chats";
 
 /// Top-level folders that no part of the page is made from.
 const NOT_INPUT: [&str; 7] = [".git", "contracts", "deploy", "dist", "docs", "e2e", "target"];
@@ -71,6 +78,9 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         trunk.arg("--release");
     }
     process::run("building the page", &mut trunk)?;
+    if matches!(profile, Profile::Release) {
+        pack::pack(&dist, PACKAGE, &root.join("e2e/node_modules/.bin/esbuild"))?;
+    }
     let index = dist.join("index.html");
     let html = fs::read_to_string(&index).context("trunk left no dist/index.html")?;
     fs::write(&index, allow_inline_scripts(&html)?)?;
@@ -88,7 +98,7 @@ fn cargo_for_trunk() -> Result<PathBuf> {
     let cargo = std::env::var("CARGO").context("xtask must be started by cargo")?;
     let content = format!(
         "#!/bin/sh\ncase \"$1\" in\n\
-         build) exec '{cargo}' \"$@\" --package community-chats ;;\n\
+         build) exec '{cargo}' \"$@\" --package {PACKAGE} ;;\n\
          *) exec '{cargo}' \"$@\" ;;\nesac\n"
     );
     tools::write_script(&script, &content)?;
@@ -109,7 +119,7 @@ fn inputs(root: &Path) -> Result<Vec<PathBuf>> {
     inputs.extend(listed(&root.join("crates"), |name| !NOT_INPUT_CRATES.contains(&name))?);
     inputs.push(root.join("contracts/abi"));
     inputs.push(root.join("e2e/package-lock.json"));
-    inputs.push(root.join("xtask/src/page.rs"));
+    inputs.extend(["xtask/src/page.rs", "xtask/src/page"].map(|path| root.join(path)));
     Ok(inputs)
 }
 

@@ -8,7 +8,12 @@ use sha2::{Digest, Sha256};
 
 /// A short hash of a text, fit for a file name.
 pub(crate) fn of_text(text: &str) -> String {
-    let hash = Sha256::digest(text);
+    of_bytes(text.as_bytes())
+}
+
+/// A short hash of some bytes, fit for a file name.
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
     hex(hash.get(..8).unwrap_or(&hash))
 }
 
