@@ -20,7 +20,7 @@ pub use copy::CopyButton;
 pub use dialog::Dialog;
 pub use icon::Icon;
 pub use live::{Live, LiveRegion};
-pub use microphone::{LevelMeter, MicrophoneSelect};
+pub use microphone::{LevelMeter, MicrophoneSelect, percent};
 pub use notice::{Banner, NoticeCard};
 pub use portrait::Portrait;
 pub use tile::Tile;

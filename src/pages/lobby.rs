@@ -4,7 +4,7 @@ use super::{ask, model, people_in};
 use crate::engine::Action;
 use crate::model::{MicrophoneStatus, Person};
 use crate::text::{self, meeting};
-use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait};
+use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait, percent};
 use chats_core::id::MeetingName;
 use leptos::prelude::*;
 
@@ -38,7 +38,7 @@ pub fn Lobby(
             <h2 id="lobby-title">{title}</h2>
             <There people=people_in(model, name) />
             <div class="card lobby-card">
-                <div class="ring ring-large" style:--level=move || format!("{:.2}", model.level.get().clamp(0.0, 1.0))>
+                <div class="ring ring-large" style:--level=move || percent(model.level.get()).to_string()>
                     {move || model.account.get().map(|it| view! { <Portrait wallet=it.wallet /> })}
                 </div>
                 {move || {

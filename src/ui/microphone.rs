@@ -62,15 +62,16 @@ pub fn LevelMeter(
             aria-valuemin="0"
             aria-valuemax="100"
             aria-valuenow=move || percent.get().to_string()
-            style:--level=move || format!("{}%", percent.get())
+            style:--level=move || percent.get().to_string()
         >
             <span></span>
         </div>
     }
 }
 
-/// A level as a whole number from 0 to 100, whatever comes in.
-fn percent(level: f32) -> u8 {
+/// A level as a whole number from 0 to 100, whatever comes in. So style sheets get it too: to write
+/// a number with a fraction takes much more code.
+pub fn percent(level: f32) -> u8 {
     // A cast from float saturates, and takes not-a-number for zero.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let percent = (level * 100.0).round() as u8;

@@ -1,6 +1,6 @@
 //! Somebody in a meeting.
 
-use super::{Badge, Icon, Portrait};
+use super::{Badge, Icon, Portrait, percent};
 use crate::model::Person;
 use crate::text::{self, meeting};
 use chats_core::access::Role;
@@ -36,7 +36,7 @@ pub fn Tile(
             data-speaking=move || speaking.get().to_string()
             data-hand=move || hand.get().is_some().to_string()
         >
-            <div class="ring" style:--level=move || format!("{:.2}", level.get().clamp(0.0, 1.0))>
+            <div class="ring" style:--level=move || percent(level.get()).to_string()>
                 <Portrait wallet=wallet />
                 {move || {
                     hand.get()
