@@ -68,6 +68,11 @@ test("a browser without locks between tabs says so", async (t) => {
   await says(member, "too old", "recent Chrome, Edge, Firefox or Safari");
 });
 
+test("a browser that cannot unpack the page says so", async (t) => {
+  const member = await t.member({ before: without("DecompressionStream") });
+  await member.alert().filter({ hasText: "too old for Community Chats" }).waitFor();
+});
+
 /** The page over https, with these relays. */
 async function secure(t, relays) {
   const url = await elsewhere(t, { https: true, config: (config) => void (config.relays = relays) });
