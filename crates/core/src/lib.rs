@@ -7,7 +7,7 @@
 //!
 //! The modules, from the bottom up:
 //!
-//! * [`id`], [`time`], [`wire`]: who, when, and how things are written down;
+//! * [`id`], [`time`], [`wire`], [`small`]: who, when, how things are written down and kept;
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
@@ -37,6 +37,7 @@ pub mod negotiation;
 pub mod node;
 mod peers;
 pub mod presence;
+pub mod small;
 pub mod speaking;
 pub mod time;
 pub mod turn;
