@@ -23,6 +23,7 @@ use crate::{
 use chats_core::{
     channel::Channel,
     id::{DeviceKey, DeviceSecret, MeetTag},
+    small::{SmallMap, SmallSet},
 };
 use devices::Devices;
 use futures::{
@@ -44,7 +45,7 @@ use pipes::{Incoming, Source, Written};
 use rand::rngs::SmallRng;
 use relays::Relays;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -80,17 +81,17 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     waiting: VecDeque<Event>,
-    tags: BTreeSet<MeetTag>,
+    tags: SmallSet<MeetTag>,
     relays: Relays,
     /// Relays that were ever taken into the list.
     relays_made: u32,
     devices: Devices,
-    dialing: BTreeMap<ConnectionId, DeviceKey>,
+    dialing: SmallMap<ConnectionId, DeviceKey>,
     /// When each connection last proved to be alive.
-    heard: BTreeMap<ConnectionId, Instant>,
+    heard: SmallMap<ConnectionId, Instant>,
     /// Links of devices that are said to be gone, and since when they did not answer a ping.
-    suspects: BTreeMap<ConnectionId, Instant>,
-    lingering: BTreeMap<ConnectionId, Lingering>,
+    suspects: SmallMap<ConnectionId, Instant>,
+    lingering: SmallMap<ConnectionId, Lingering>,
     reading: SelectAll<BoxStream<'static, Incoming>>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     proving: FuturesUnordered<Proving>,
@@ -106,7 +107,7 @@ struct Lingering {
     until: Instant,
     writers: usize,
     /// Frames for streams that are not open yet.
-    unopened: BTreeMap<Channel, mpsc::Receiver<Vec<u8>>>,
+    unopened: SmallMap<Channel, mpsc::Receiver<Vec<u8>>>,
 }
 
 impl Driver {
@@ -125,14 +126,14 @@ impl Driver {
             commands,
             events,
             waiting: VecDeque::new(),
-            tags: BTreeSet::new(),
+            tags: SmallSet::new(),
             relays: Relays::default(),
             relays_made: 0,
             devices: Devices::default(),
-            dialing: BTreeMap::new(),
-            heard: BTreeMap::new(),
-            suspects: BTreeMap::new(),
-            lingering: BTreeMap::new(),
+            dialing: SmallMap::new(),
+            heard: SmallMap::new(),
+            suspects: SmallMap::new(),
+            lingering: SmallMap::new(),
             reading: SelectAll::new(),
             writing: FuturesUnordered::new(),
             proving: FuturesUnordered::new(),

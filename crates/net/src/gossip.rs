@@ -12,6 +12,7 @@
 use chats_core::{
     gossip::{self, GossipId, GossipVerdict},
     id::GossipTopic,
+    small::SmallMap,
 };
 use either::Either;
 use libp2p::{
@@ -26,10 +27,7 @@ use libp2p::{
         THandlerInEvent, THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished, dummy,
     },
 };
-use std::{
-    collections::BTreeMap,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 /// Longest message in bytes, with room for its envelope of topic and lengths.
 const MAX_MESSAGE: usize = gossip::MAX_FRAME + 256;
@@ -53,7 +51,7 @@ pub(crate) struct Behaviour {
     /// Whether a connection between these addresses is a direct link.
     is_link: fn(&Multiaddr) -> bool,
     topic: Option<TopicHash>,
-    seen: BTreeMap<PeerId, Seen>,
+    seen: SmallMap<PeerId, Seen>,
 }
 
 /// The one connection of a device that gossipsub sees.
@@ -77,7 +75,7 @@ impl Behaviour {
             .build()
             .map_err(|error| error.to_string())?;
         let inner = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)?;
-        Ok(Self { inner, is_link, topic: None, seen: BTreeMap::new() })
+        Ok(Self { inner, is_link, topic: None, seen: SmallMap::new() })
     }
 
     /// Takes part in the gossip of one topic, and in that of no other.

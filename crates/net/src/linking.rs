@@ -1,8 +1,8 @@
 //! What makes direct links, as the driver needs to know it.
 
+use chats_core::small::{SmallMap, SmallSet};
 use libp2p::{Multiaddr, PeerId};
 use std::{
-    collections::{BTreeMap, BTreeSet},
     error::Error,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -28,7 +28,7 @@ pub(crate) struct Linking {
 
 /// The devices with a proven link, known to the driver and to what serves them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Linked(Arc<Mutex<BTreeSet<PeerId>>>);
+pub(crate) struct Linked(Arc<Mutex<SmallSet<PeerId>>>);
 
 impl Linked {
     pub(crate) fn contains(&self, peer: PeerId) -> bool {
@@ -58,7 +58,7 @@ pub(crate) struct Fingerprints {
 /// connection that the link has become. Each side of a pair is in one handshake at a time, so the
 /// peer and who dialled tell which link is meant.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Certificates(Arc<Mutex<BTreeMap<(PeerId, bool), Fingerprints>>>);
+pub(crate) struct Certificates(Arc<Mutex<SmallMap<(PeerId, bool), Fingerprints>>>);
 
 impl Certificates {
     #[cfg(any(target_arch = "wasm32", test))]

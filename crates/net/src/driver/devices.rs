@@ -15,7 +15,7 @@ use crate::{
     identity,
     network::{Event, Path},
 };
-use chats_core::{channel::Channel, id::DeviceKey};
+use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
 use futures::channel::mpsc;
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
@@ -26,11 +26,7 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    num::NonZeroU8,
-    time::Duration,
-};
+use std::{num::NonZeroU8, time::Duration};
 use web_time::Instant;
 
 /// Frames that wait on one channel of one device.
@@ -42,7 +38,7 @@ const HELLO: Duration = Duration::from_secs(10);
 
 /// All sessions.
 #[derive(Default)]
-pub(super) struct Devices(pub(super) BTreeMap<DeviceKey, Session>);
+pub(super) struct Devices(pub(super) SmallMap<DeviceKey, Session>);
 
 pub(super) struct Session {
     pub(super) peer: PeerId,
@@ -52,9 +48,9 @@ pub(super) struct Session {
     /// By when hello must have passed.
     deadline: Instant,
     /// All connections but links that are not proven yet.
-    pub(super) connections: BTreeMap<ConnectionId, Connection>,
-    pub(super) outbound: BTreeMap<Channel, Outbound>,
-    pub(super) inbound: BTreeMap<Channel, Inbound>,
+    pub(super) connections: SmallMap<ConnectionId, Connection>,
+    pub(super) outbound: SmallMap<Channel, Outbound>,
+    pub(super) inbound: SmallMap<Channel, Inbound>,
     pub(super) direct: Direct,
 }
 
@@ -95,9 +91,9 @@ impl Session {
             passed: false,
             incoming,
             deadline: Instant::now() + HELLO,
-            connections: BTreeMap::new(),
-            outbound: BTreeMap::new(),
-            inbound: BTreeMap::new(),
+            connections: SmallMap::new(),
+            outbound: SmallMap::new(),
+            inbound: SmallMap::new(),
             direct: Direct::default(),
         }
     }
@@ -173,19 +169,16 @@ impl Driver {
             return;
         };
         let strangers = self.devices.strangers();
-        match self.devices.0.entry(device) {
-            Entry::Occupied(mut known) => {
-                known.get_mut().connections.insert(connection, Connection { path, used: false });
-            }
-            Entry::Vacant(_) if incoming && strangers >= MAX_STRANGERS => {
-                tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
-                self.swarm.close_connection(connection);
-            }
-            Entry::Vacant(empty) => {
-                let session = empty.insert(Session::new(peer, incoming));
-                session.connections.insert(connection, Connection { path, used: false });
-                self.tell(Event::Connected { device, path });
-            }
+        if let Some(known) = self.devices.0.get_mut(&device) {
+            known.connections.insert(connection, Connection { path, used: false });
+        } else if incoming && strangers >= MAX_STRANGERS {
+            tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
+            self.swarm.close_connection(connection);
+        } else {
+            let mut session = Session::new(peer, incoming);
+            session.connections.insert(connection, Connection { path, used: false });
+            self.devices.0.insert(device, session);
+            self.tell(Event::Connected { device, path });
         }
     }
 
@@ -218,13 +211,13 @@ impl Driver {
         self.direct_ended(session.peer, &session.direct);
         let mut next = Session::new(session.peer, session.incoming);
         let until = Instant::now() + LINGER;
-        let mut lingering = BTreeMap::<ConnectionId, Lingering>::new();
+        let mut lingering = SmallMap::<ConnectionId, Lingering>::new();
         // Writers end once what is queued is out, since the queues' senders are dropped here.
         for (channel, outbound) in session.outbound {
             let connection = lingering.entry(outbound.connection).or_insert_with(|| Lingering {
                 until,
                 writers: 0,
-                unopened: BTreeMap::new(),
+                unopened: SmallMap::new(),
             });
             connection.writers += 1;
             connection.unopened.extend(outbound.unopened.map(|frames| (channel, frames)));

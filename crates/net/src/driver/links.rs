@@ -22,7 +22,7 @@ use crate::{
     network::{Event, Path},
     proof::{self, ProofError, View},
 };
-use chats_core::{channel::Channel, id::DeviceKey};
+use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
 use futures::{FutureExt, channel::mpsc, future::BoxFuture};
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
@@ -33,7 +33,7 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use web_time::Instant;
 
 /// How long a link may take to be proven, and channels to move to it.
@@ -60,7 +60,7 @@ pub(super) struct Unproven {
     view: View,
     since: Instant,
     /// Channels that the other side, which has our proof, opened before we have its own.
-    held: BTreeMap<Channel, Stream>,
+    held: SmallMap<Channel, Stream>,
 }
 
 pub(super) struct Proven {
@@ -187,7 +187,7 @@ impl Driver {
             return;
         };
         let view = View { theirs, own_certificate: own, their_certificate, dialer };
-        let unproven = Unproven { link, view, since: Instant::now(), held: BTreeMap::new() };
+        let unproven = Unproven { link, view, since: Instant::now(), held: SmallMap::new() };
         // If both dialled, the link counts that the smaller key made, and one that is proven.
         let counts = dialer == (self.secret.device() < theirs);
         let superfluous = match &session.direct {
