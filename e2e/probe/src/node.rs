@@ -39,14 +39,17 @@ const QUEUE: usize = 16_384;
 
 /// Protocols taken from others: all that this program's devices have or may get, and what other
 /// libp2p programs commonly speak.
-pub(crate) const PROTOCOLS: [&str; 14] = [
+pub(crate) const PROTOCOLS: [&str; 20] = [
     "/chats/hello/1",
     "/chats/meeting/1",
     "/chats/meet/1",
+    "/chats/link/1",
+    "/chats/turn/1",
     "/chats/sync/1",
     "/chats/knock/1",
     "/chats/presence/1",
     "/webrtc-signaling/0.0.1",
+    "/meshsub/1.3.0",
     "/meshsub/1.2.0",
     "/meshsub/1.1.0",
     "/meshsub/1.0.0",
@@ -54,6 +57,9 @@ pub(crate) const PROTOCOLS: [&str; 14] = [
     "/ipfs/kad/1.0.0",
     "/libp2p/dcutr",
     "/libp2p/autonat/1.0.0",
+    "/libp2p/circuit/relay/0.2.0/hop",
+    "/libp2p/circuit/relay/0.2.0/stop",
+    "/ipfs/id/push/1.0.0",
 ];
 
 #[derive(NetworkBehaviour)]

@@ -57,7 +57,7 @@ enum Trick {
     Welcome,
     /// Refuses the member, so that this one comes back and introduces itself.
     Refused,
-    /// Everything that identify lists, and what it does not.
+    /// Every protocol there may be.
     Protocols,
     /// Presence and an offer, without a hello.
     MeetingAlone,
