@@ -177,7 +177,7 @@ async fn expired_wrong_and_unknown_credentials_are_refused_with_401() {
 #[tokio::test]
 async fn an_allocation_ends_with_its_credential() {
     let server = Server::start().await;
-    let user = server.user(ALICE, Duration::from_millis(3_597_000));
+    let user = server.user(ALICE, Duration::from_secs(3592));
     let mut client = TurnClient::udp(server.address, &user.name, &user.password).await;
     let relayed = client.allocated().await;
     let (socket, _) = peer().await;

@@ -133,7 +133,7 @@ async fn a_certificate_is_fetched_for_the_domain_and_kept_for_the_next_start() {
 
 #[tokio::test]
 async fn a_certificate_is_renewed_before_its_end_while_connections_stand() {
-    let pebble = Pebble::start(15).await;
+    let pebble = Pebble::start(21).await;
     let relay = pebble.relay().await;
     let port = port(&relay.ws());
     let first = shows(port, DOMAIN, names_domain).await;

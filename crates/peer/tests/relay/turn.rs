@@ -174,6 +174,21 @@ async fn requests_that_are_none_are_refused_and_the_relay_goes_on() {
 }
 
 #[tokio::test]
+async fn who_asks_twice_at_once_is_disconnected_and_who_asks_nothing_is_let_go() {
+    let chain = Chain::start(&[]).await;
+    let relay = relay(&chain).await;
+    let mut silent = Hostile::connect(&relay.tcp()).await;
+    let mut greedy = Hostile::connect(&relay.tcp()).await;
+    // A stream is opened once something is said on it.
+    let waiting = silent.write(PROTOCOL, &[0x05]).await;
+    let _first = greedy.write(PROTOCOL, &[0x05]).await;
+    let _second = greedy.write(PROTOCOL, &[0x05]).await;
+    greedy.closed().await;
+    assert!(ends(waiting).await);
+    assert!(silent.is_connected());
+}
+
+#[tokio::test]
 async fn while_the_chain_is_silent_nobody_new_is_let_in() {
     let member = TestWallet::new(1);
     let mut chain = Chain::start(&[&member]).await;
