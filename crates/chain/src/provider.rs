@@ -52,7 +52,9 @@ impl AlloyRpc {
     /// [`RpcError::Malformed`] if `url` is none.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn http(url: &str, timeout: chats_core::time::Duration) -> Result<Self, RpcError> {
-        use alloy_transport_http::{Http, reqwest};
+        use alloy_transport_http::Http;
+        // The client asks for what the process has agreed on; it is no error if it has before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed: reqwest::Url = url
             .parse()
             .map_err(|error| RpcError::Malformed(format!("the endpoint is not a URL: {error}")))?;
