@@ -9,7 +9,7 @@ use super::count::Count;
 use crate::{process, tools};
 
 /// Each package of the workspace with the others it may use.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("chats-core", &[]),
     ("chats-webrtc", &[]),
     ("chats-chain", &["chats-core"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("chats-peer", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-sim", &["chats-core"]),
     ("chats-probe", &["chats-core", "chats-net"]),
+    ("chats-fuzz", &["chats-core", "chats-net", "chats-webrtc"]),
     ("chats-interop", &["chats-webrtc"]),
     ("chats-deploy", &["chats-chain", "chats-core"]),
     ("community-chats", &["chats-chain", "chats-core", "chats-net", "chats-web"]),
