@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { CHATS, FOLDER } from "./environment.mjs";
+import { CHATS, CONFIG_FILE, FOLDER } from "./environment.mjs";
 import { freePort, servePage } from "./servers.mjs";
 
 /** What browsers write to the console when a relay is away. */
@@ -13,12 +13,14 @@ export class Relay {
   #run;
   #port;
   #key;
+  #more;
   #child;
   #ended;
 
-  /** Starts a relay with a port and a key of its own. */
-  static async start(run) {
+  /** Starts a relay with a port and a key of its own, and `turn` if members may use it for TURN. */
+  static async start(run, { turn = false } = {}) {
     const relay = new Relay();
+    relay.#more = turn ? ["--turn", "127.0.0.1:0", "--config", CONFIG_FILE, "--dev"] : [];
     relay.#run = run;
     relay.#port = await freePort();
     relay.#key = join(mkdtempSync(join(FOLDER, "relay-")), "key");
@@ -30,7 +32,7 @@ export class Relay {
   /** Starts it again, on the same port and with the same key. */
   async start() {
     const listen = `/ip4/127.0.0.1/tcp/${this.#port}/ws`;
-    this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key], {
+    this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key, ...this.#more], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
@@ -61,8 +63,8 @@ export class Relay {
 }
 
 /** Relays, two unless told otherwise, and the address of a page that knows them and no others. */
-export async function pageWithRelays(run, { count = 2 } = {}) {
-  const relays = await Promise.all(Array.from({ length: count }, () => Relay.start(run)));
+export async function pageWithRelays(run, { count = 2, ...options } = {}) {
+  const relays = await Promise.all(Array.from({ length: count }, () => Relay.start(run, options)));
   const config = (settings) => void (settings.relays = relays.map(({ address }) => address));
   return { relays, url: await servePage(run, { config }) };
 }

@@ -24,6 +24,7 @@ async function reach(one, other) {
     });
     assert.equal(events.at(-1), "the stream ended by reset");
     assert.equal(await from.call("resetByOther", to.peer), "the stream ended by reset");
+    assert.equal((await from.call("gossip", 3)).length, 3);
   }
 }
 

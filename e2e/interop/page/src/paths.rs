@@ -11,7 +11,10 @@ use libp2p::{
         THandlerOutEvent, ToSwarm, dummy,
     },
 };
-use std::task::{Context, Poll};
+use std::{
+    collections::HashMap,
+    task::{Context, Poll},
+};
 
 /// A kind of connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,14 @@ impl Path {
 /// A behaviour that sees one kind of connection. It must not ask for any handler of a peer.
 pub(crate) struct On<B> {
     path: Path,
+    /// How many of that kind there are to each peer.
+    open: HashMap<PeerId, usize>,
     pub(crate) inner: B,
 }
 
 impl<B> On<B> {
     pub(crate) fn new(path: Path, inner: B) -> Self {
-        Self { path, inner }
+        Self { path, open: HashMap::new(), inner }
     }
 }
 
@@ -89,16 +94,28 @@ impl<B: NetworkBehaviour> NetworkBehaviour for On<B> {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        let ours = match &event {
-            FromSwarm::ConnectionEstablished(event) => {
-                Path::of_endpoint(event.endpoint) == self.path
+        let event = match event {
+            FromSwarm::ConnectionEstablished(mut event) => {
+                if Path::of_endpoint(event.endpoint) != self.path {
+                    return;
+                }
+                let open = self.open.entry(event.peer_id).or_default();
+                event.other_established = *open;
+                *open += 1;
+                FromSwarm::ConnectionEstablished(event)
             }
-            FromSwarm::ConnectionClosed(event) => Path::of_endpoint(event.endpoint) == self.path,
-            _ => true,
+            FromSwarm::ConnectionClosed(mut event) => {
+                if Path::of_endpoint(event.endpoint) != self.path {
+                    return;
+                }
+                let open = self.open.entry(event.peer_id).or_default();
+                *open = open.saturating_sub(1);
+                event.remaining_established = *open;
+                FromSwarm::ConnectionClosed(event)
+            }
+            event => event,
         };
-        if ours {
-            self.inner.on_swarm_event(event);
-        }
+        self.inner.on_swarm_event(event);
     }
 
     fn on_connection_handler_event(
