@@ -516,8 +516,7 @@ impl Engine {
             }
             Said::Gossip { source, id, frame } => self.feed(Input::Gossip { source, id, frame }),
             Said::Turn(answer) => self.turn_answered(&answer),
-            // Nothing is lost: whoever can be reached directly is.
-            Said::NoTurn => {}
+            Said::NoTurn => self.turn_unanswered(),
             Said::GossipReaches(device) => self.feed(Input::GossipReaches(device)),
             Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
             Said::Disconnected { device, reason: _ } => {
@@ -551,11 +550,17 @@ impl Engine {
             }
             RelayState::Failed { reason, .. } => RelayStatus::Failed { reason },
         };
+        let is_connected = |state: &RelayStatus| matches!(state, RelayStatus::Connected { .. });
+        let mut came = is_connected(&state);
         self.model.relays.update(|relays| {
             if let Some(relay) = relays.iter_mut().find(|relay| relay.addr == addr) {
+                came &= !is_connected(&relay.state);
                 relay.state = state;
             }
         });
+        if came {
+            self.turn_may_be_answered();
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Turn {
     asked: u32,
     /// No other question may be asked now.
     waiting: bool,
+    /// No relay in use answered the last one.
+    unanswered: bool,
 }
 
 impl Engine {
@@ -33,9 +35,26 @@ impl Engine {
         }
         session.turn.asked += 1;
         session.turn.waiting = true;
+        session.turn.unanswered = false;
         let request = session.turn_request.clone();
         session.command(Command::AskForTurn(request));
         self.turn_due_in(PAUSE);
+    }
+
+    /// No relay in use answered. Whoever has just come may have none yet.
+    pub(super) fn turn_unanswered(&mut self) {
+        if let Some(session) = self.session.as_mut() {
+            session.turn.unanswered = true;
+        }
+    }
+
+    /// A relay came into use: it may answer what others did not.
+    pub(super) fn turn_may_be_answered(&mut self) {
+        let Some(session) = self.session.as_mut() else { return };
+        if session.turn.unanswered {
+            session.turn.waiting = false;
+            self.want_turn();
+        }
     }
 
     fn turn_due_in(&self, wait: Duration) {
