@@ -1,14 +1,14 @@
 //! How much of something somebody may have us do: some at once, then one after the other.
 
+use crate::small::SmallMap;
 use crate::time::{Duration, Time};
-use std::collections::BTreeMap;
 
 /// For each key, when all that was spent for it is paid for at the pace.
 #[derive(Debug)]
 pub(crate) struct Budget<K> {
     burst: u32,
     pace: Duration,
-    paid: BTreeMap<K, Time>,
+    paid: SmallMap<K, Time>,
 }
 
 impl<K: Ord + Copy> Budget<K> {
@@ -17,7 +17,7 @@ impl<K: Ord + Copy> Budget<K> {
 
     /// `burst` in a row, and another one after each `pace`.
     pub(crate) const fn new(burst: u32, pace: Duration) -> Self {
-        Self { burst, pace, paid: BTreeMap::new() }
+        Self { burst, pace, paid: SmallMap::new() }
     }
 
     /// From when on something may be spent for this key.

@@ -14,9 +14,9 @@ use crate::negotiation::Negotiation;
 use crate::node::{JoinRefusal, Outbox, Output};
 use crate::peers::Peers;
 use crate::presence::{MeetingMessage, Presence, Session, SignedPresence};
+use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
 use crate::wire;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many may speak in one meeting; each pair has a connection of its own.
 pub const MAX_SPEAKERS: usize = 12;
@@ -174,12 +174,12 @@ pub(crate) struct Meetings {
     seat: Option<Seat>,
     /// Our last stay, over now: some may not have heard that we left.
     left: Option<Seat>,
-    others: BTreeMap<DeviceKey, Attendee>,
+    others: SmallMap<DeviceKey, Attendee>,
     /// The last attempts at calls with those who are gone, in which stay of theirs. They may not
     /// have noticed, so no number is used again during our stay.
-    past: BTreeMap<DeviceKey, (Session, u32)>,
+    past: SmallMap<DeviceKey, (Session, u32)>,
     /// The last stay of each that is known to be over.
-    over: BTreeMap<DeviceKey, attendance::Over>,
+    over: SmallMap<DeviceKey, attendance::Over>,
     /// Connections made for wallets: a new stay or a higher attempt replaces one, and both cost
     /// others no more than a message. Browsers make a limited number in the life of a page.
     budget: Budget<Wallet>,
@@ -195,9 +195,9 @@ impl Default for Meetings {
         Self {
             seat: None,
             left: None,
-            others: BTreeMap::new(),
-            past: BTreeMap::new(),
-            over: BTreeMap::new(),
+            others: SmallMap::new(),
+            past: SmallMap::new(),
+            over: SmallMap::new(),
             budget: Budget::new(16, Duration::from_secs(5)),
             deliveries: Budget::new(256, Duration::from_millis(100)),
             words: Budget::new(32, Duration::from_millis(500)),
@@ -221,7 +221,7 @@ impl Meetings {
         if there().any(|other| other.wallet() == wallet) {
             return Err(JoinRefusal::OtherDevice);
         }
-        if there().map(Attendee::wallet).collect::<BTreeSet<_>>().len() >= MAX_SPEAKERS {
+        if there().map(Attendee::wallet).collect::<SmallSet<_>>().len() >= MAX_SPEAKERS {
             return Err(JoinRefusal::Full);
         }
         self.leave(now, peers, out);

@@ -10,8 +10,9 @@ use crate::gossip::GossipVerdict;
 use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::meeting::Meetings;
 use crate::peers::{Own, Peers};
+use crate::small::SmallMap;
 use crate::time::{Duration, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 mod seam;
 
@@ -64,8 +65,8 @@ pub struct Node {
 #[derive(Debug, Default)]
 struct Shown {
     own: Option<Verdict>,
-    members: BTreeMap<DeviceKey, Member>,
-    participants: BTreeMap<DeviceKey, Participant>,
+    members: SmallMap<DeviceKey, Member>,
+    participants: SmallMap<DeviceKey, Participant>,
 }
 
 impl Node {
@@ -310,8 +311,8 @@ impl Node {
 }
 
 fn difference<T: PartialEq + Clone>(
-    before: &BTreeMap<DeviceKey, T>,
-    after: &BTreeMap<DeviceKey, T>,
+    before: &SmallMap<DeviceKey, T>,
+    after: &SmallMap<DeviceKey, T>,
     out: &mut Outbox,
     changed: fn(DeviceKey, T) -> Event,
     gone: fn(DeviceKey) -> Event,

@@ -5,9 +5,9 @@ use crate::certificate::DeviceCertificate;
 use crate::hello::Hello;
 use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::node::{Member, Outbox, Output};
+use crate::small::SmallMap;
 use crate::time::{Duration, SteadyClock, Time};
 use links::Link;
-use std::collections::BTreeMap;
 
 mod finding;
 mod greeting;
@@ -130,14 +130,14 @@ impl Connection {
 pub(crate) struct Peers {
     own: Own,
     time: SteadyClock,
-    peers: BTreeMap<DeviceKey, Peer>,
+    peers: SmallMap<DeviceKey, Peer>,
     /// When [`Self::tick_links`] has something to do.
     links_at: Option<Time>,
 }
 
 impl Peers {
     pub(crate) fn new(own: Own) -> Self {
-        Self { own, time: SteadyClock::default(), peers: BTreeMap::new(), links_at: None }
+        Self { own, time: SteadyClock::default(), peers: SmallMap::new(), links_at: None }
     }
 
     /// The clock of this device.
@@ -206,8 +206,8 @@ impl Peers {
     }
 
     /// Those who are online, for people to see.
-    pub(crate) fn members(&self, access: &AccessBook, now: Time) -> BTreeMap<DeviceKey, Member> {
-        let mut members = BTreeMap::new();
+    pub(crate) fn members(&self, access: &AccessBook, now: Time) -> SmallMap<DeviceKey, Member> {
+        let mut members = SmallMap::new();
         members.extend(self.ready().filter_map(|device| {
             let wallet = self.certificate(device)?.statement.wallet;
             let verdict = access.verdict(wallet, now)?;

@@ -6,15 +6,15 @@ use crate::id::{DeviceKey, MeetingName};
 use crate::node::Outbox;
 use crate::peers::Peers;
 use crate::presence::{Hears, MeetingMessage};
+use crate::small::SmallMap;
 use crate::time::{Duration, Time};
 use crate::wire;
-use std::collections::BTreeMap;
 
 /// The shortest time between two words of it to one device.
 const PACE: Duration = Duration::from_secs(1);
 
 /// Those of a meeting whom we hear.
-fn heard(others: &BTreeMap<DeviceKey, Attendee>, meeting: &MeetingName) -> Vec<DeviceKey> {
+fn heard(others: &SmallMap<DeviceKey, Attendee>, meeting: &MeetingName) -> Vec<DeviceKey> {
     let heard = others.iter().filter(|(_, other)| other.presence.meeting == *meeting);
     heard.filter(|(_, other)| other.hears()).map(|(device, _)| *device).collect()
 }

@@ -9,8 +9,8 @@ use crate::media::{Link, LinkState, MediaCommand};
 use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
 use crate::peers::Peers;
 use crate::presence::{EXPIRY, INTERVAL};
+use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How long the later one of a pair has to call before the other does.
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
@@ -157,18 +157,17 @@ impl Meetings {
         let own = peers.own();
         let here = (seat.joined, own.secret.device(), own.certificate.statement.wallet);
         let others = self.others.iter().filter(|(_, o)| o.presence.meeting == seat.meeting);
-        let mut all: Vec<_> =
+        let mut all: SmallSet<_> =
             others.map(|(device, o)| (o.presence.joined, *device, o.wallet())).collect();
-        all.push(here);
-        all.sort_unstable();
-        let mut wallets = BTreeSet::new();
+        all.insert(here);
+        let mut wallets = SmallSet::new();
         all.retain(|(_, device, wallet)| wallets.insert(*wallet) || *device == here.1);
         let first = all.iter().find(|(_, _, wallet)| *wallet == here.2);
         if first.is_some_and(|(_, device, _)| *device != here.1) {
             return Err(JoinRefusal::OtherDevice);
         }
-        all.truncate(MAX_SPEAKERS);
-        let seated: Vec<_> = all.into_iter().map(|(_, device, _)| device).collect();
+        let seated: Vec<_> =
+            all.into_iter().map(|(_, device, _)| device).take(MAX_SPEAKERS).collect();
         if seated.contains(&here.1) { Ok(seated) } else { Err(JoinRefusal::Full) }
     }
 
@@ -194,9 +193,9 @@ impl Meetings {
     }
 
     /// Everyone who is in a meeting, for people to see.
-    pub(crate) fn participants(&self) -> BTreeMap<DeviceKey, Participant> {
+    pub(crate) fn participants(&self) -> SmallMap<DeviceKey, Participant> {
         let ours = self.seat.as_ref().map(|seat| &seat.meeting);
-        let mut participants = BTreeMap::new();
+        let mut participants = SmallMap::new();
         participants.extend(self.others.iter().map(|(device, other)| {
             let together = ours == Some(&other.presence.meeting);
             let participant = Participant {

@@ -5,6 +5,7 @@ use crate::access::AccessBook;
 use crate::id::DeviceKey;
 use crate::node::{Outbox, Output};
 use crate::presence::{EXPIRY, Presence};
+use crate::small::SmallSet;
 use crate::time::{Duration, Time};
 
 /// The most devices dialled at once.
@@ -213,9 +214,8 @@ impl Peers {
         }
         self.peers.retain(|_, peer| !peer.forgettable());
         let due = |peer: &Peer| peer.dial_at.filter(|at| *at <= now);
-        let mut due: Vec<_> =
+        let due: SmallSet<_> =
             self.peers.iter().filter_map(|(device, peer)| Some((due(peer)?, *device))).collect();
-        due.sort_unstable();
         let mut dialling = self.dialling();
         for (_, device) in due {
             let Some(peer) = self.peers.get_mut(&device).filter(|_| dialling < MAX_DIALS) else {

@@ -7,8 +7,8 @@ use super::finding::Spread;
 use super::{Peer, Peers, STABLE, Source};
 use crate::id::DeviceKey;
 use crate::node::{LinkFailure, Outbox, Output};
+use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
-use std::collections::BTreeMap;
 
 /// How many links are made while nobody in our meeting lacks one.
 const MAX_LINKS: usize = 16;
@@ -81,7 +81,7 @@ impl Peer {
 struct Tally {
     linking: usize,
     standing: usize,
-    charged: BTreeMap<Source, usize>,
+    charged: SmallMap<Source, usize>,
 }
 
 impl Tally {
@@ -164,7 +164,7 @@ impl Peers {
     pub(crate) fn tick_links(&mut self, now: Time, out: &mut Outbox) {
         let own = self.own.secret.device();
         let mut tally = Tally::default();
-        let mut waiting = Vec::new();
+        let mut waiting = SmallSet::new();
         self.links_at = None;
         for (device, peer) in &mut self.peers {
             if let State::Linking(since) = peer.link.state {
@@ -176,10 +176,9 @@ impl Peers {
             }
             tally.count(&peer.link);
             if let Some(at) = peer.link_at() {
-                waiting.push((peer.companion.is_none(), at, *device));
+                waiting.insert((peer.companion.is_none(), at, *device));
             }
         }
-        waiting.sort_unstable();
         for (besides, at, device) in waiting {
             let Some(peer) = self.peers.get_mut(&device) else {
                 continue;
