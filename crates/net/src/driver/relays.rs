@@ -21,6 +21,7 @@ use crate::{
 };
 use chats_core::{
     id::{DeviceKey, MeetTag},
+    small::SmallMap,
     wire,
 };
 use futures::{AsyncReadExt, channel::mpsc};
@@ -114,19 +115,22 @@ impl Relays {
     /// first, and the fastest first.
     pub(super) fn towards(&self, device: DeviceKey) -> Vec<Multiaddr> {
         let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
-        let mut ready: Vec<_> = self.0.iter().filter(ready).collect();
-        ready.sort_by_key(|relay| {
-            (!relay.listing.lists(device), relay.rtt.unwrap_or(Duration::MAX))
+        let placed = self.0.iter().filter(ready).enumerate().map(|(number, relay)| {
+            let rtt = relay.rtt.unwrap_or(Duration::MAX);
+            ((!relay.listing.lists(device), rtt, number), &relay.addr)
         });
-        ready.into_iter().map(|relay| relay.addr.clone()).collect()
+        let ready: SmallMap<_, _> = placed.collect();
+        ready.into_values().cloned().collect()
     }
 
     /// Those in use, the fastest first.
     pub(super) fn fastest(&self) -> Vec<(PeerId, ConnectionId)> {
         let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
-        let mut ready: Vec<_> = self.0.iter().filter(ready).collect();
-        ready.sort_by_key(|relay| relay.rtt.unwrap_or(Duration::MAX));
-        ready.into_iter().filter_map(|relay| Some((relay.peer, relay.connection()?))).collect()
+        let ready = self.0.iter().filter(ready).enumerate();
+        let ready: SmallMap<_, _> = ready
+            .map(|(number, relay)| ((relay.rtt.unwrap_or(Duration::MAX), number), relay))
+            .collect();
+        ready.into_values().filter_map(|relay| Some((relay.peer, relay.connection()?))).collect()
     }
 
     /// Those that ought to be dialled now: of those that may be, the first ones, until enough are
@@ -201,7 +205,12 @@ impl Driver {
             refused.push((addr, reason));
         }
         let place = |relay: &Relay| order.iter().position(|addr| *addr == relay.addr);
-        kept.sort_by_key(place);
+        let kept: SmallMap<_, _> = kept
+            .into_iter()
+            .enumerate()
+            .map(|(number, relay)| ((place(&relay), number), relay))
+            .collect();
+        let kept: Vec<_> = kept.into_values().collect();
         let standby = kept.iter().filter(|relay| matches!(relay.stage, Stage::Standby));
         let standby: Vec<_> = standby.map(|relay| relay.addr.clone()).collect();
         self.relays.0 = kept;

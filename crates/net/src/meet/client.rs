@@ -3,9 +3,10 @@
 use super::{MAX_PRESENT, Reply};
 use chats_core::{
     id::{DeviceKey, MeetTag},
+    small::SmallMap,
     wire,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Devices remembered per tag; a relay tells of no more.
 const MAX_LISTED: usize = 4096;
@@ -26,7 +27,7 @@ pub(crate) enum News {
 /// The devices listed at one relay while we are connected to it.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    tags: BTreeMap<MeetTag, BTreeSet<DeviceKey>>,
+    tags: SmallMap<MeetTag, BTreeSet<DeviceKey>>,
 }
 
 impl Listing {
@@ -54,14 +55,14 @@ impl Listing {
             Reply::Present(_, mut devices) => {
                 devices.retain(|device| *device != own);
                 listed.extend(devices.iter().copied());
-                Ok(News::Present(devices))
+                if listed.len() > MAX_LISTED { Err(too_many()) } else { Ok(News::Present(devices)) }
             }
             Reply::Arrived(_, device) if device == own => Ok(News::Nothing),
             Reply::Arrived(_, device) => {
                 let known = self.lists(device);
                 match self.tags.get_mut(&tag) {
                     Some(listed) if listed.len() < MAX_LISTED => listed.insert(device),
-                    _ => return Err("the relay names too many devices".to_owned()),
+                    _ => return Err(too_many()),
                 };
                 Ok(if known { News::Nothing } else { News::Arrived(device) })
             }
@@ -82,6 +83,10 @@ impl Listing {
     pub(crate) fn clear(&mut self) -> BTreeSet<DeviceKey> {
         std::mem::take(&mut self.tags).into_values().flatten().collect()
     }
+}
+
+fn too_many() -> String {
+    "the relay names too many devices".to_owned()
 }
 
 #[cfg(test)]
@@ -138,5 +143,21 @@ mod tests {
         assert!(listing.read(OWN, b"\xff\xff").is_err());
         let refused = read(&mut listing, &Reply::Refused(TAG, Refusal::Devices)).unwrap_err();
         assert!(refused.contains("too many devices under this tag"), "{refused}");
+    }
+
+    #[test]
+    fn a_relay_names_no_more_than_so_many_in_however_many_replies() {
+        let mut listing = entered();
+        let device = |n: u16| {
+            let mut key = [1; 32];
+            key[..2].copy_from_slice(&n.to_be_bytes());
+            DeviceKey(key)
+        };
+        let some = |from: u16| (from..from + MAX_PRESENT as u16).map(device).collect();
+        for from in (0..MAX_LISTED as u16).step_by(MAX_PRESENT) {
+            assert!(read(&mut listing, &Reply::Present(TAG, some(from))).is_ok());
+        }
+        assert!(read(&mut listing, &Reply::Present(TAG, some(0))).is_ok(), "all known");
+        assert!(read(&mut listing, &Reply::Present(TAG, some(MAX_LISTED as u16))).is_err());
     }
 }
