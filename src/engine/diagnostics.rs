@@ -5,12 +5,12 @@ use crate::model::RelayStatus;
 use crate::route::Route;
 use chats_chain::Answer;
 use chats_core::hello::Refusal;
+use chats_core::small::SmallMap;
 use chats_net::network::Path;
 use chats_web::page;
 use chats_web::storage::{self, Usage};
 use leptos::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// What is counted and remembered for it.
 #[derive(Default)]
@@ -19,9 +19,9 @@ pub(super) struct Diagnostics {
     pub(super) ignored: u64,
     pub(super) chain_error: Option<String>,
     chain: Option<Value>,
-    problems: BTreeMap<&'static str, Vec<(String, String)>>,
-    refused: BTreeMap<Refusal, u64>,
-    refused_by: BTreeMap<Refusal, u64>,
+    problems: SmallMap<&'static str, Vec<(String, String)>>,
+    refused: SmallMap<Refusal, u64>,
+    refused_by: SmallMap<Refusal, u64>,
 }
 
 impl Diagnostics {
@@ -94,7 +94,7 @@ impl Engine {
             let heard: Vec<_> = heard.iter().map(ToString::to_string).collect();
             json!({ "peer": device.to_string(), "hears": heard })
         });
-        let counts = |counts: &BTreeMap<Refusal, u64>| -> Value {
+        let counts = |counts: &SmallMap<Refusal, u64>| -> Value {
             object(counts.iter().map(|(refusal, n)| (format!("{refusal:?}"), json!(n))))
         };
         let seen = &self.diagnostics;

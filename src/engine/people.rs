@@ -4,13 +4,13 @@ use crate::model::{Model, Person};
 use chats_core::id::{DeviceKey, MeetingName, Wallet};
 use chats_core::media::Link;
 use chats_core::node::{Participant, ParticipantState};
+use chats_core::small::{SmallMap, SmallSet};
 use chats_core::speaking::Speaking;
 use chats_core::time::Time;
 use chats_web::audio::meter::Level;
 use chats_web::clock;
 use leptos::prelude::*;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A row, and what is behind it.
@@ -26,7 +26,7 @@ struct Row {
 #[derive(Clone)]
 pub(super) struct People {
     model: Model,
-    rows: Rc<RefCell<BTreeMap<DeviceKey, Row>>>,
+    rows: Rc<RefCell<SmallMap<DeviceKey, Row>>>,
 }
 
 impl People {
@@ -137,9 +137,8 @@ impl People {
     fn publish(&self) {
         let rows = self.rows.borrow();
         order_hands(&rows);
-        let mut order: Vec<_> =
+        let order: SmallSet<_> =
             rows.iter().map(|(device, row)| (row.person.joined, *device)).collect();
-        order.sort_unstable();
         let people = order.iter().filter_map(|(_, device)| rows.get(device));
         self.model.people.set(people.map(|row| row.person.clone()).collect());
     }
@@ -170,7 +169,7 @@ fn person(
 }
 
 /// Numbers the raised hands of each meeting, the first raised first.
-fn order_hands(rows: &BTreeMap<DeviceKey, Row>) {
+fn order_hands(rows: &SmallMap<DeviceKey, Row>) {
     for (device, row) in rows {
         let number = row.hand.map(|hand| {
             let here = rows.iter().filter(|(_, other)| other.person.meeting == row.person.meeting);
@@ -200,7 +199,7 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn hands_are_numbered_by_when_they_were_raised_in_each_meeting() {
-        let mut rows = BTreeMap::new();
+        let mut rows = SmallMap::new();
         for (device, meeting, hand) in
             [(1, "main", Some(30)), (2, "main", None), (3, "main", Some(10)), (4, "other", Some(5))]
         {

@@ -13,6 +13,7 @@ use chats_core::hello::Hello;
 use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
 use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
+use chats_core::small::{SmallMap, SmallSet};
 use chats_core::time::Duration;
 use chats_core::wire;
 use chats_net::browser;
@@ -21,7 +22,7 @@ use chats_web::rtc::Connections;
 use chats_web::{clock, page, random};
 use futures::{StreamExt, future};
 use leptos::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// The most commands that wait for a busy network; beyond that it is started anew.
 const MAX_WAITING: usize = 4096;
@@ -38,7 +39,7 @@ pub(super) struct Session {
     pub(super) network: Option<Network>,
     waiting: VecDeque<Command>,
     pub(super) connections: Connections,
-    members: BTreeMap<DeviceKey, Member>,
+    members: SmallMap<DeviceKey, Member>,
     own: Option<Verdict>,
     topic: GossipTopic,
     /// The servers that direct links may use.
@@ -46,7 +47,7 @@ pub(super) struct Session {
     pub(super) turn: Turn,
     /// What relays are asked with for the use of their TURN servers.
     pub(super) turn_request: Vec<u8>,
-    paths: BTreeMap<DeviceKey, (network::Path, Option<u32>)>,
+    paths: SmallMap<DeviceKey, (network::Path, Option<u32>)>,
 }
 
 impl Session {
@@ -78,7 +79,7 @@ impl Session {
     fn links(&self) -> usize {
         let direct = self.paths.iter().filter(|(_, (path, _))| *path == network::Path::Direct);
         let wallets = direct.filter_map(|(device, _)| Some(self.members.get(device)?.wallet));
-        wallets.collect::<BTreeSet<_>>().len()
+        wallets.collect::<SmallSet<_>>().len()
     }
 
     /// Hands a command to the network, after those that wait already.
@@ -146,13 +147,13 @@ impl Engine {
             network: None,
             waiting: VecDeque::new(),
             connections,
-            members: BTreeMap::new(),
+            members: SmallMap::new(),
             own: None,
             topic: community.gossip_topic(),
             ice: for_links.into(),
             turn: Turn::default(),
             turn_request: wire::encode(&hello),
-            paths: BTreeMap::new(),
+            paths: SmallMap::new(),
         });
         self.drain();
     }
@@ -375,7 +376,7 @@ impl Engine {
         }
     }
 
-    fn change_members(&mut self, change: impl FnOnce(&mut BTreeMap<DeviceKey, Member>)) {
+    fn change_members(&mut self, change: impl FnOnce(&mut SmallMap<DeviceKey, Member>)) {
         let Some(session) = self.session.as_mut() else { return };
         change(&mut session.members);
         let own_role = session.own.map_or(Role::None, |own| own.standing.role);
@@ -385,18 +386,13 @@ impl Engine {
             role: own_role,
             me: true,
         };
-        let mut others: Vec<_> = session
-            .members
-            .iter()
-            .map(|(device, member)| MemberView {
-                device: *device,
-                wallet: member.wallet,
-                role: member.verdict.standing.role,
-                me: false,
-            })
-            .collect();
-        others.sort_unstable_by_key(|member| (member.wallet, member.device));
-        self.model.members.set(std::iter::once(me).chain(others).collect());
+        let view = |(device, member): (&DeviceKey, &Member)| {
+            let (device, wallet) = (*device, member.wallet);
+            let role = member.verdict.standing.role;
+            ((wallet, device), MemberView { device, wallet, role, me: false })
+        };
+        let others: SmallMap<_, _> = session.members.iter().map(view).collect();
+        self.model.members.set(std::iter::once(me).chain(others.into_values()).collect());
         self.count_links();
     }
 

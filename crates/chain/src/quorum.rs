@@ -343,10 +343,12 @@ impl<R: Rpc> Quorum<R> {
         }
         // Among three or more, one that claims a height out of reach must not make the honest
         // ones look late, so they are measured by the second highest.
-        let mut numbers: Vec<u64> = usable.iter().map(|(_, head)| head.number).collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
-        let measure = if numbers.len() >= 3 { numbers.get(1) } else { numbers.first() };
-        let others = measure.copied().unwrap_or_default();
+        let (mut highest, mut second) = (0, 0);
+        for (_, head) in &usable {
+            second = second.max(head.number.min(highest));
+            highest = highest.max(head.number);
+        }
+        let others = if usable.len() >= 3 { second } else { highest };
         usable.retain(|(endpoint, head)| {
             let near = others.saturating_sub(head.number) <= MAX_LAG;
             if !near {

@@ -12,6 +12,7 @@ use crate::{
     clock,
     js::{Subscription, error_text, same},
 };
+use chats_core::small::SmallMap;
 use chats_core::time::Duration;
 use futures::{
     FutureExt,
@@ -19,7 +20,6 @@ use futures::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     fmt,
     rc::Rc,
 };
@@ -47,7 +47,7 @@ struct Inner {
     silence: RefCell<Option<MediaStreamTrack>>,
     /// The context was given its time to start.
     waited: Cell<bool>,
-    elements: RefCell<BTreeMap<u32, Element>>,
+    elements: RefCell<SmallMap<u32, Element>>,
     next: Cell<u32>,
     told: Cell<bool>,
     on_blocked: RefCell<Option<OnBlocked>>,

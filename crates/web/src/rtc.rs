@@ -8,10 +8,10 @@ use crate::{
     js::same,
 };
 use chats_core::media::{Link, MediaCommand, MediaEvent};
+use chats_core::small::SmallMap;
 use peer::{Peer, Step};
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     fmt,
     rc::Rc,
 };
@@ -48,7 +48,7 @@ struct Inner {
     on_event: Box<dyn Fn(MediaEvent)>,
     on_relayed: Box<dyn Fn(Link, bool)>,
     on_level: Box<dyn Fn(Link, Level)>,
-    peers: RefCell<BTreeMap<Link, Rc<Peer>>>,
+    peers: RefCell<SmallMap<Link, Rc<Peer>>>,
     microphone: RefCell<Option<MediaStreamTrack>>,
     muted: Cell<bool>,
 }
