@@ -4,7 +4,7 @@ use super::{ask, count_in, current_meeting, meeting_link, model, people_in};
 use crate::engine::Action;
 use crate::model::{MicrophoneStatus, Model, Person};
 use crate::text::{self, meeting};
-use crate::ui::{Banner, CopyButton, Icon, Live, NoticeCard, Tile};
+use crate::ui::{Banner, CopyButton, Icon, Live, NoticeCard, Tile, When, each};
 use chats_core::id::{DeviceKey, MeetingName};
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
@@ -30,6 +30,11 @@ pub fn Call(
             model.members.with(member)
         })
     };
+    let show = move |person: Person| {
+        let (role, device) = (role(&person), person.device);
+        let retry = Callback::new(move |()| ask.run(Action::RetryParticipant(device)));
+        view! { <Tile person=person role=role on_retry=retry /> }
+    };
     let link = Signal::derive(move || {
         // Tracks the route: the address changes with it.
         model.route.track();
@@ -38,7 +43,7 @@ pub fn Call(
     view! {
         <section class="call" aria-label=meeting::REGION>
             <h2>{title}</h2>
-            <Show when=move || model.sound_blocked.get()>
+            <When on=model.sound_blocked>
                 <Banner icon="sound" text=meeting::SOUND_BLOCKED>
                     <button
                         type="button"
@@ -48,24 +53,18 @@ pub fn Call(
                         {meeting::TURN_ON_SOUND}
                     </button>
                 </Banner>
-            </Show>
+            </When>
             <MicrophoneTrouble />
             <ul class="people" role="list" aria-label=meeting::PARTICIPANTS>
-                <For each=move || people.get() key=|person| (person.device, person.joined) let:person>
-                    {
-                        let (role, device) = (role(&person), person.device);
-                        let retry = Callback::new(move |()| ask.run(Action::RetryParticipant(device)));
-                        view! { <Tile person=person role=role on_retry=retry /> }
-                    }
-                </For>
+                {each(move || people.get(), |person| (person.device, person.joined), show)}
             </ul>
-            <Show when=move || alone.get()>
+            <When on=alone>
                 <div class="alone">
                     <h3>{meeting::FIRST}</h3>
                     <p class="quiet">{meeting::FIRST_HELP}</p>
                     <CopyButton value=link label=meeting::COPY_LINK />
                 </div>
-            </Show>
+            </When>
             <div class="call-bar">
                 <MuteButton />
                 <HandButton />

@@ -4,7 +4,7 @@ use super::{ask, model};
 use crate::engine::Action;
 use crate::model::{Model, Stage, WalletChoice};
 use crate::text::{self, welcome};
-use crate::ui::{Dialog, Icon};
+use crate::ui::{Dialog, Icon, When, each};
 use leptos::prelude::*;
 
 /// Whether the chooser is open. Provided as context.
@@ -87,9 +87,10 @@ fn Wallets(
     on_choose: Callback<String>,
 ) -> impl IntoView {
     let model = model();
-    let none = move || model.wallets.with(Vec::is_empty);
+    let none = Signal::derive(move || model.wallets.with(Vec::is_empty));
+    let show = move |wallet| view! { <WalletButton wallet=wallet on_choose=on_choose /> };
     view! {
-        <Show when=none>
+        <When on=none>
             <div class="empty">
                 <Icon name="wallet" />
                 <strong>{welcome::NO_WALLET}</strong>
@@ -103,11 +104,9 @@ fn Wallets(
                     {welcome::FIND_WALLET}
                 </a>
             </div>
-        </Show>
+        </When>
         <div class="wallets">
-            <For each=move || model.wallets.get() key=|wallet| wallet.id.clone() let:wallet>
-                <WalletButton wallet=wallet on_choose=on_choose />
-            </For>
+            {each(move || model.wallets.get(), |wallet| wallet.id.clone(), show)}
         </div>
     }
 }

@@ -1,9 +1,9 @@
 //! The front page of whoever is in.
 
 use super::{current_meeting, main_meeting, meeting_link, model, people_in};
-use crate::model::Reading;
+use crate::model::{Person, Reading};
 use crate::text::{self, home};
-use crate::ui::{Icon, Portrait};
+use crate::ui::{Icon, Portrait, each};
 use chats_core::id::MeetingName;
 use leptos::prelude::*;
 
@@ -37,6 +37,7 @@ fn MeetingCard(
     let (title, link) = (text::meeting_title(&name), name.clone());
     let inside = move || current.get().as_ref() == Some(&name);
     let shown = move || people.with(|all| all.iter().take(SHOWN).cloned().collect::<Vec<_>>());
+    let show = |person: Person| view! { <Portrait wallet=person.wallet /> };
     let words = move || match people.with(Vec::len) {
         0 => home::EMPTY.to_owned(),
         n => home::here(n),
@@ -51,9 +52,7 @@ fn MeetingCard(
                 <p class="quiet">{words}</p>
             </div>
             <div class="faces" aria-hidden="true">
-                <For each=shown key=|person| (person.device, person.joined) let:person>
-                    <Portrait wallet=person.wallet />
-                </For>
+                {each(shown, |person| (person.device, person.joined), show)}
             </div>
             <a class="button button-primary" href=move || meeting_link(model, &link)>
                 {move || if inside() { home::RETURN } else { home::GO }}

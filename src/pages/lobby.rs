@@ -4,7 +4,7 @@ use super::{ask, model, people_in};
 use crate::engine::Action;
 use crate::model::{MicrophoneStatus, Person};
 use crate::text::{self, meeting};
-use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait, percent};
+use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait, When, each, percent};
 use chats_core::id::MeetingName;
 use leptos::prelude::*;
 
@@ -68,7 +68,7 @@ pub fn Lobby(
                     >
                         {meeting::JOIN}
                     </button>
-                    <Show when=move || !mute()>
+                    <When on=move || !mute()>
                         <button
                             type="button"
                             class="button button-large"
@@ -76,7 +76,7 @@ pub fn Lobby(
                         >
                             {meeting::JOIN_MUTED}
                         </button>
-                    </Show>
+                    </When>
                 </div>
             </div>
         </section>
@@ -89,21 +89,26 @@ fn There(
     /// Them.
     people: Signal<Vec<Person>>,
 ) -> impl IntoView {
+    let nobody = Memo::new(move |_| people.with(Vec::is_empty));
+    let somebody = Signal::derive(move || !nobody.get());
+    let show = |person: Person| {
+        view! {
+            <li>
+                <Portrait wallet=person.wallet />
+                <span>{person.wallet.short()}</span>
+            </li>
+        }
+    };
     view! {
         <div class="there">
-            <Show
-                when=move || people.with(|all| !all.is_empty())
-                fallback=|| view! { <p class="quiet">{meeting::NOBODY}</p> }
-            >
+            <When on=nobody>
+                <p class="quiet">{meeting::NOBODY}</p>
+            </When>
+            <When on=somebody>
                 <ul class="there-list" role="list" aria-label=meeting::ALREADY>
-                    <For each=move || people.get() key=|person| (person.device, person.joined) let:person>
-                        <li>
-                            <Portrait wallet=person.wallet />
-                            <span>{person.wallet.short()}</span>
-                        </li>
-                    </For>
+                    {each(move || people.get(), |person| (person.device, person.joined), show)}
                 </ul>
-            </Show>
+            </When>
         </div>
     }
 }

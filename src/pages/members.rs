@@ -3,7 +3,7 @@
 use super::model;
 use crate::model::MemberView;
 use crate::text::{self, shell};
-use crate::ui::{Badge, Portrait, ShortAddress};
+use crate::ui::{Badge, Portrait, ShortAddress, When, each};
 use chats_core::access::Role;
 use chats_core::id::Wallet;
 use leptos::prelude::*;
@@ -43,6 +43,24 @@ pub fn Members() -> impl IntoView {
     let model = model();
     let lines = Memo::new(move |_| model.members.with(|members| lines(members)));
     let alone = Memo::new(move |_| lines.with(|lines| lines.iter().all(|line| line.me)));
+    let show = |line: Line| {
+        view! {
+            <li class="member">
+                <Portrait wallet=line.wallet />
+                <div>
+                    <ShortAddress wallet=line.wallet />
+                    <p>
+                        {line.me.then(|| view! { <span>{shell::YOU}</span> })}
+                        <Badge role=line.role />
+                        {(line.role == Role::Member)
+                            .then(|| view! { <span>{text::role(line.role)}</span> })}
+                        {(line.devices > 1)
+                            .then(|| view! { <span>{shell::devices(line.devices)}</span> })}
+                    </p>
+                </div>
+            </li>
+        }
+    };
     view! {
         <aside class="members" aria-labelledby="members-title">
             <h2 id="members-title">
@@ -51,26 +69,11 @@ pub fn Members() -> impl IntoView {
                 </span>
             </h2>
             <ul role="list" aria-label=shell::MEMBERS>
-                <For each=move || lines.get() key=Clone::clone let:line>
-                    <li class="member">
-                        <Portrait wallet=line.wallet />
-                        <div>
-                            <ShortAddress wallet=line.wallet />
-                            <p>
-                                {line.me.then(|| view! { <span>{shell::YOU}</span> })}
-                                <Badge role=line.role />
-                                {(line.role == Role::Member)
-                                    .then(|| view! { <span>{text::role(line.role)}</span> })}
-                                {(line.devices > 1)
-                                    .then(|| view! { <span>{shell::devices(line.devices)}</span> })}
-                            </p>
-                        </div>
-                    </li>
-                </For>
+                {each(move || lines.get(), Clone::clone, show)}
             </ul>
-            <Show when=move || alone.get()>
+            <When on=alone>
                 <p class="quiet">{shell::ALONE}</p>
-            </Show>
+            </When>
         </aside>
     }
 }

@@ -3,7 +3,7 @@
 use super::{count_in, current_meeting, main_meeting, meeting_link, model};
 use crate::route::Route;
 use crate::text::{self, meeting, shell};
-use crate::ui::Icon;
+use crate::ui::{Icon, When};
 use leptos::prelude::*;
 
 /// Home and the meetings: a column, a rail, or a bar at the bottom, as there is room.
@@ -26,14 +26,14 @@ pub fn Rooms() -> impl IntoView {
                 >
                     <Icon name="meeting" />
                     <span class="nav-label">{title}</span>
-                    <Show when=move || { count.get() > 0 }>
+                    <When on=move || { count.get() > 0 }>
                         <span class="count">
                             {move || count.get()}
                             <span class="visually-hidden">
                                 {move || format!(" {}", meeting::in_it(count.get()))}
                             </span>
                         </span>
-                    </Show>
+                    </When>
                 </a>
             </li>
         }

@@ -16,6 +16,7 @@ use super::{Screen, current_meeting, model};
 use crate::model::Stage;
 use crate::route::Route;
 use crate::text::{self, shell};
+use crate::ui::When;
 use leptos::{ev, html, prelude::*};
 
 /// Header, navigation, the screen, and who is online.
@@ -76,9 +77,9 @@ pub fn Shell(
                 </div>
                 <AccountButton />
             </header>
-            <Show when=move || inside.get()>
+            <When on=inside>
                 <Rooms />
-            </Show>
+            </When>
             <main id="main" class="main" tabindex="-1" node_ref=main>
                 <Notices />
                 <Trouble />
@@ -96,12 +97,12 @@ pub fn Shell(
                     Screen::Lost => view! { <Lost /> }.into_any(),
                 }}
             </main>
-            <Show when=move || !in_call.get()>
+            <When on=move || !in_call.get()>
                 <CallStrip />
-            </Show>
-            <Show when=move || inside.get()>
+            </When>
+            <When on=inside>
                 <Members />
-            </Show>
+            </When>
         </div>
     }
 }

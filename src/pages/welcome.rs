@@ -4,7 +4,7 @@ use super::connect::Choosing;
 use super::model;
 use crate::route::Route;
 use crate::text::{self, welcome};
-use crate::ui::{Icon, ShortAddress};
+use crate::ui::{Icon, ShortAddress, When};
 use leptos::prelude::*;
 
 /// Who this is, and the one thing to press.
@@ -41,7 +41,7 @@ pub fn Welcome() -> impl IntoView {
                 {welcome::CONNECT}
             </button>
             <p class="quiet">
-                {welcome::CONNECT_HELP} <Show when=then>" "{welcome::THEN_MEETING}</Show>
+                {welcome::CONNECT_HELP} <When on=then>" "{welcome::THEN_MEETING}</When>
             </p>
         </section>
         <ul class="facts" role="list">

@@ -1,5 +1,6 @@
 //! Choosing a microphone and seeing that it hears.
 
+use super::When;
 use crate::model::MicrophoneChoice;
 use crate::text::meeting;
 use leptos::prelude::*;
@@ -35,11 +36,11 @@ pub fn MicrophoneSelect(
         <div class="field">
             <label for="microphone">{meeting::MICROPHONE}</label>
             <select id="microphone" on:change=move |event| on_choose.run(event_target_value(&event))>
-                <Show when=unnamed>
+                <When on=unnamed>
                     <option value="" prop:selected=true>
                         {meeting::DEFAULT_MICROPHONE}
                     </option>
-                </Show>
+                </When>
                 {options}
             </select>
         </div>

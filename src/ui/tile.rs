@@ -1,6 +1,6 @@
 //! Somebody in a meeting.
 
-use super::{Badge, Icon, Portrait, percent};
+use super::{Badge, Icon, Portrait, When, percent};
 use crate::model::Person;
 use crate::text::{self, meeting};
 use chats_core::access::Role;
@@ -50,19 +50,19 @@ pub fn Tile(
                             }
                         })
                 }}
-                <Show when=move || muted.get()>
+                <When on=muted>
                     <span class="corner" title=meeting::MUTED>
                         <Icon name="mic-off" />
                         <span class="visually-hidden">{meeting::MUTED}</span>
                     </span>
-                </Show>
+                </When>
             </div>
             <p class="tile-name" title=wallet.to_string()>
                 <span>{name}</span>
                 {move || role.get().map(|role| view! { <Badge role=role /> })}
             </p>
             {move || words.get().map(|words| view! { <p class="tile-state">{words}</p> })}
-            <Show when=move || state.get() == ParticipantState::Failed>
+            <When on=move || state.get() == ParticipantState::Failed>
                 <button
                     type="button"
                     class="button button-small"
@@ -71,7 +71,7 @@ pub fn Tile(
                     {text::TRY_AGAIN}
                     <span class="visually-hidden">" "{meeting::retry_whom(&short)}</span>
                 </button>
-            </Show>
+            </When>
         </li>
     }
 }
