@@ -7,9 +7,11 @@
 //!
 //! The modules, from the bottom up:
 //!
-//! * [`id`], [`time`], [`wire`], [`small`]: who, when, how things are written down and kept;
+//! * [`id`], [`time`], [`hlc`], [`wire`], [`small`]: who, when, how things are written down and kept;
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
+//! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
+//! * [`op`]: what members of a room write, sealed, signed and ordered;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
@@ -25,18 +27,22 @@ mod budget;
 pub mod certificate;
 pub mod channel;
 pub mod config;
+pub mod epoch;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
 pub mod fixtures;
 pub mod gossip;
 pub mod hello;
+pub mod hlc;
 pub mod id;
 pub mod media;
 pub mod meeting;
 pub mod negotiation;
 pub mod node;
+pub mod op;
 mod peers;
 pub mod presence;
+pub mod seal;
 pub mod small;
 pub mod speaking;
 pub mod time;
