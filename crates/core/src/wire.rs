@@ -40,9 +40,9 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// [`WireError::Malformed`] or [`WireError::NotDeterministic`].
-pub fn decode<T: Encode<()> + for<'b> Decode<'b, ()>>(
+pub fn decode<'b, T: Encode<()> + Decode<'b, ()>>(
     what: &'static str,
-    bytes: &[u8],
+    bytes: &'b [u8],
 ) -> Result<T, WireError> {
     let value: T = minicbor::decode(bytes)
         .map_err(|error| WireError::Malformed { what, why: error.to_string() })?;
