@@ -33,6 +33,7 @@ pub mod epoch;
 pub mod fixtures;
 pub mod gossip;
 pub mod hello;
+pub mod history;
 pub mod hlc;
 pub mod id;
 pub mod media;
