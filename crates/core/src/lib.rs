@@ -10,6 +10,7 @@
 //! * [`id`], [`time`], [`hlc`], [`wire`], [`small`]: who, when, how things are written down and kept;
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
+//! * [`seats`]: who had which seat at which version, replayed from the contract's changes;
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
 //! * [`op`]: what members of a room write, sealed, signed and ordered;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
@@ -44,6 +45,7 @@ pub mod op;
 mod peers;
 pub mod presence;
 pub mod seal;
+pub mod seats;
 pub mod small;
 pub mod speaking;
 pub mod time;
