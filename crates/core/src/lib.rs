@@ -17,6 +17,7 @@
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
 //!   per pair;
+//! * [`store`]: what lasts, behind one seam for disks;
 //! * [`turn`]: what a device and a relay say about relayed sound;
 //! * [`node`]: all of it behind `handle` and `poll`.
 #![forbid(unsafe_code)]
@@ -48,6 +49,7 @@ pub mod seal;
 pub mod seats;
 pub mod small;
 pub mod speaking;
+pub mod store;
 pub mod time;
 pub mod turn;
 pub mod wire;
