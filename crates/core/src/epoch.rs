@@ -139,6 +139,18 @@ impl fmt::Debug for WriteSignature {
     }
 }
 
+/// How much of a room newcomers may read; the greater is the stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Policy {
+    /// Everything.
+    #[n(0)]
+    OpenHistory,
+    /// What is written after they came.
+    #[n(1)]
+    FromJoin,
+}
+
 /// A room's id as an epoch's record carries it: open to those who have the epoch's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

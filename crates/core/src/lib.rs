@@ -7,12 +7,13 @@
 //!
 //! The modules, from the bottom up:
 //!
-//! * [`id`], [`time`], [`hlc`], [`wire`], [`small`]: who, when, how things are written down and kept;
+//! * [`id`], [`time`], [`hlc`], [`wire`], [`small`], [`ascending`]: who,
+//!   when, how things are written down and kept;
 //! * [`certificate`]: a wallet vouches for a device with one EIP-4361 signature;
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
 //! * [`seats`]: who had which seat at which version, replayed from the contract's changes;
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
-//! * [`op`]: what members of a room write, sealed, signed and ordered;
+//! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
@@ -25,10 +26,12 @@
 #![cfg_attr(not(test), deny(clippy::string_slice, clippy::panic))]
 
 pub mod access;
+pub mod ascending;
 mod budget;
 pub mod certificate;
 pub mod channel;
 pub mod config;
+pub mod content;
 pub mod epoch;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]

@@ -1,13 +1,13 @@
 //! Who wrote an op, and after what: for members alone.
 
 use super::{OpError, OpId, Signed};
+use crate::ascending::Ascending;
 use crate::epoch::{EpochId, RoomId, RoomTag};
 use crate::hlc::Hlc;
 use crate::id::{Community, DeviceKey, DeviceSignature};
 use crate::seal::Nonce;
 use crate::wire;
-use minicbor::decode::Error;
-use minicbor::{Decode, Decoder, Encode};
+use minicbor::{Decode, Encode};
 
 /// The most parents that an op names.
 pub const MAX_PARENTS: usize = 8;
@@ -122,41 +122,5 @@ struct Message<'a> {
     body_hash: [u8; 32],
 }
 
-/// Up to [`MAX_PARENTS`] ids, each once, ascending.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode)]
-#[cbor(transparent)]
-pub struct Parents(#[n(0)] Vec<OpId>);
-
-impl Parents {
-    /// The newest of these ids.
-    #[must_use]
-    pub fn newest(mut ids: Vec<OpId>) -> Self {
-        ids.sort_unstable();
-        ids.dedup();
-        ids.drain(..ids.len().saturating_sub(MAX_PARENTS));
-        Self(ids)
-    }
-
-    /// The ids, ascending.
-    #[must_use]
-    pub fn as_slice(&self) -> &[OpId] {
-        &self.0
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Parents {
-    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, Error> {
-        let count = d.array()?.and_then(|count| usize::try_from(count).ok());
-        let count = count.filter(|count| *count <= MAX_PARENTS);
-        let count = count.ok_or_else(|| Error::message("too many parents"))?;
-        let mut ids = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = OpId::decode(d, ctx)?;
-            if ids.last().is_some_and(|last| *last >= id) {
-                return Err(Error::message("parents are not ascending"));
-            }
-            ids.push(id);
-        }
-        Ok(Self(ids))
-    }
-}
+/// The ids of up to [`MAX_PARENTS`] ops.
+pub type Parents = Ascending<OpId, MAX_PARENTS>;
