@@ -6,16 +6,13 @@
 use crate::access::Role;
 use crate::epoch::EpochId;
 use crate::id::{DeviceKey, Wallet};
-use crate::op::OpId;
+use crate::op::{MAX_PARENTS, OpId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod judgement;
 
 pub use judgement::{Cut, Judge, Position, Reason, Verdict};
-
-/// The most parents that an op names.
-pub const MAX_PARENTS: usize = 8;
 
 /// What an op's header says, apart from its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,15 +104,17 @@ impl History {
         })
     }
 
-    /// Whether a held op of this device names `id` as the one before: then what `id` says is what
-    /// the device signed, and its own signature need not be checked. Whoever adds many does well
-    /// to begin with the newest.
+    /// Whether a held op of this device, the next one by its number, names `id` as the one before:
+    /// then what `id` says is what the device signed, and its own signature need not be checked.
+    /// Whoever adds many does well to begin with the newest.
     #[must_use]
-    pub fn vouched(&self, id: OpId, device: DeviceKey) -> bool {
+    pub fn vouched(&self, id: OpId, device: DeviceKey, sequence: u64) -> bool {
         let number = self.writers.iter().position(|writer| writer.key == device);
         number
             .and_then(|number| u32::try_from(number).ok())
-            .is_some_and(|number| self.successors.contains_key(&(id, number)))
+            .and_then(|number| self.successors.get(&(id, number)))
+            .and_then(|next| self.ops.get(next))
+            .is_some_and(|next| sequence.checked_add(1) == Some(next.sequence))
     }
 
     /// Takes an op whose signature was checked, or which is [vouched for](Self::vouched). `false`
@@ -180,7 +179,7 @@ impl History {
         self.ops
             .iter()
             .rev()
-            .filter(|(id, held)| is_its(held) && !self.vouched(**id, device))
+            .filter(|(id, held)| is_its(held) && !self.vouched(**id, device, held.sequence))
             .map(|(id, _)| *id)
             .take(MAX_PARENTS)
             .collect()

@@ -78,9 +78,10 @@ fn an_op_that_the_next_one_of_its_device_names_is_vouched_for() {
     let mut history = History::default();
     let (last, fact) = &ops[2];
     history.add(*last, fact, &[]);
-    assert!(history.vouched(ops[1].0, device(1)));
-    assert!(!history.vouched(ops[1].0, device(2)), "only its own device can vouch for it");
-    assert!(!history.vouched(ops[0].0, device(1)), "what vouches is not held yet");
+    assert!(history.vouched(ops[1].0, device(1), 1));
+    assert!(!history.vouched(ops[1].0, device(2), 1), "only its own device can vouch for it");
+    assert!(!history.vouched(ops[0].0, device(1), 0), "what vouches is not held yet");
+    assert!(!history.vouched(ops[1].0, device(1), 0), "the numbers must follow each other");
 }
 
 #[test]
