@@ -41,6 +41,7 @@ pub mod hello;
 pub mod history;
 pub mod hlc;
 pub mod id;
+pub mod markdown;
 pub mod media;
 pub mod meeting;
 pub mod negotiation;
