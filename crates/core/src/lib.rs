@@ -55,5 +55,6 @@ pub mod small;
 pub mod speaking;
 pub mod store;
 pub mod time;
+pub mod timeline;
 pub mod turn;
 pub mod wire;

@@ -1,0 +1,215 @@
+//! What a room shows: all ops that count, taken together.
+//!
+//! Of edits, reactions and states the one with the greatest id stands, and a tombstone beats every
+//! edit; so the order in which ops are taken means nothing. The words themselves are kept
+//! elsewhere: a timeline names the op that has them.
+
+use crate::access::Role;
+use crate::content::{Content, RoomState};
+use crate::epoch::Policy;
+use crate::id::Wallet;
+use crate::op::OpId;
+use std::collections::BTreeMap;
+
+mod marks;
+
+use marks::Marks;
+
+/// Who wrote an op, and with which role at its epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    /// Who.
+    pub wallet: Wallet,
+    /// As what.
+    pub role: Role,
+}
+
+/// A message as it is to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The op that said it.
+    pub id: OpId,
+    /// Who said it.
+    pub author: Wallet,
+    /// The op whose words are to be shown: its own, or its newest edit's; `None` if it was taken
+    /// away.
+    pub words: Option<OpId>,
+    /// What was put to it: the emoji, and whose they are.
+    pub reactions: Vec<(String, Vec<Wallet>)>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+}
+
+/// What kind of thing stands in a timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Words,
+    /// Of a type that is not known here.
+    Unknown,
+}
+
+/// What a value was set to, and by which op.
+type Set<T> = Option<(OpId, T)>;
+
+/// What a room shows.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    said: BTreeMap<OpId, (Author, Said)>,
+    /// By what they are put to, which may not be there yet.
+    marks: BTreeMap<OpId, Marks>,
+    pins: BTreeMap<OpId, (OpId, bool)>,
+    name: Set<String>,
+    topic: Set<String>,
+    tightened: bool,
+    names: BTreeMap<Wallet, (OpId, String)>,
+}
+
+impl Timeline {
+    /// The most emoji of one wallet on one message; more are not shown.
+    pub const MAX_REACTIONS: usize = 16;
+
+    /// Takes an op that counts; `direct` if the room is for direct messages. Gives the message
+    /// that looks different now, if one does.
+    pub fn take(
+        &mut self,
+        id: OpId,
+        author: Author,
+        content: &Content,
+        direct: bool,
+    ) -> Option<OpId> {
+        match content {
+            Content::Text(_) => {
+                self.said.insert(id, (author, Said::Words));
+                Some(id)
+            }
+            Content::Unknown { .. } => {
+                self.said.insert(id, (author, Said::Unknown));
+                Some(id)
+            }
+            Content::Edit(edit) => {
+                self.marks.entry(edit.target).or_default().edit(id, author.wallet);
+                Some(edit.target)
+            }
+            Content::Reaction(reaction) => {
+                self.marks.entry(reaction.target).or_default().react(id, author.wallet, reaction);
+                Some(reaction.target)
+            }
+            Content::Tombstone(tombstone) => {
+                self.marks.entry(tombstone.target).or_default().bury(author);
+                Some(tombstone.target)
+            }
+            Content::State(state) => self.set_state(id, author, state, direct),
+            Content::Profile(profile) => {
+                let name = self.names.entry(author.wallet).or_insert((id, String::new()));
+                if name.0 <= id {
+                    *name = (id, profile.name.clone());
+                }
+                None
+            }
+        }
+    }
+
+    /// A message, if it is there.
+    #[must_use]
+    pub fn message(&self, id: OpId) -> Option<Message> {
+        let (author, said) = *self.said.get(&id)?;
+        let marks = self.marks.get(&id);
+        let gone = marks.is_some_and(|marks| marks.buried_by(author.wallet));
+        let edit = marks.and_then(|marks| marks.newest_edit(author.wallet));
+        let words = (!gone && said == Said::Words).then(|| edit.unwrap_or(id));
+        let shown = marks.filter(|_| !gone);
+        Some(Message {
+            id,
+            author: author.wallet,
+            words,
+            reactions: shown.map(|marks| marks.reactions(Self::MAX_REACTIONS)).unwrap_or_default(),
+            pinned: !gone && self.pins.get(&id).is_some_and(|(_, set)| *set),
+        })
+    }
+
+    /// Whether a message is of a type that needs a newer version of the app.
+    #[must_use]
+    pub fn is_unknown(&self, id: OpId) -> bool {
+        self.said.get(&id).is_some_and(|(_, said)| *said == Said::Unknown)
+    }
+
+    /// The ids of messages, in the order of the room.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = OpId> {
+        self.said.keys().copied()
+    }
+
+    /// How many messages came after `since` from others than `reader`.
+    #[must_use]
+    pub fn unread(&self, since: Option<OpId>, reader: Wallet) -> usize {
+        let others = |(id, (author, _)): &(&OpId, &(Author, Said))| {
+            author.wallet != reader && since.is_none_or(|since| **id > since)
+        };
+        self.said
+            .iter()
+            .rev()
+            .take_while(|(id, _)| since.is_none_or(|it| **id > it))
+            .filter(others)
+            .count()
+    }
+
+    /// What the room is called.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(|(_, name)| name.as_str())
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn topic(&self) -> Option<&str> {
+        self.topic.as_ref().map(|(_, topic)| topic.as_str()).filter(|topic| !topic.is_empty())
+    }
+
+    /// Whether newcomers were since shut out from what was said before; never undone.
+    #[must_use]
+    pub const fn tightened(&self) -> bool {
+        self.tightened
+    }
+
+    /// What a wallet wants to be called here.
+    #[must_use]
+    pub fn name_of(&self, wallet: Wallet) -> Option<&str> {
+        let (_, name) = self.names.get(&wallet)?;
+        (!name.is_empty()).then_some(name)
+    }
+
+    fn set_state(
+        &mut self,
+        id: OpId,
+        author: Author,
+        state: &RoomState,
+        direct: bool,
+    ) -> Option<OpId> {
+        if !direct && !moderates(author.role) {
+            return None;
+        }
+        set(&mut self.name, id, state.name.as_ref());
+        set(&mut self.topic, id, state.topic.as_ref());
+        self.tightened |= state.policy == Some(Policy::FromJoin);
+        let pin = state.pin?;
+        let held = self.pins.entry(pin.target).or_insert((id, pin.set));
+        if held.0 <= id {
+            *held = (id, pin.set);
+        }
+        Some(pin.target)
+    }
+}
+
+const fn moderates(role: Role) -> bool {
+    matches!(role, Role::Moderator | Role::Owner)
+}
+
+fn set<T: Clone>(held: &mut Set<T>, id: OpId, new: Option<&T>) {
+    if let Some(new) = new
+        && held.as_ref().is_none_or(|(before, _)| *before <= id)
+    {
+        *held = Some((id, new.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests;
