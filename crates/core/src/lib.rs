@@ -14,6 +14,7 @@
 //! * [`seats`]: who had which seat at which version, replayed from the contract's changes;
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
 //! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
+//! * [`sync`]: two devices bring what they have to the same;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
@@ -54,6 +55,7 @@ pub mod seats;
 pub mod small;
 pub mod speaking;
 pub mod store;
+pub mod sync;
 pub mod time;
 pub mod timeline;
 pub mod turn;

@@ -1,0 +1,225 @@
+//! The side that began a session, and leads it: it compares, asks for what it has not, and gives
+//! what the other side has not.
+
+use super::reconcile;
+use super::seam::{Output, SetKey};
+use super::session::{Context, Flows, MAX_ROUNDS};
+use super::window::Window;
+use super::wire::{End, MAX_FETCH, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
+use crate::epoch::RoomTag;
+use crate::hlc::Hlc;
+use crate::id::DeviceKey;
+use crate::op::OpId;
+use crate::time::{Duration, Time};
+use std::collections::VecDeque;
+
+/// How many windows are compared ahead of the one whose items travel.
+const AHEAD: usize = 8;
+/// No window is compared ahead while so many ids are known to be missing on either side.
+const MAX_AHEAD: usize = 20_000;
+/// The most ids that one side may lack of a window.
+const MAX_LACKED: usize = super::ids::IdSet::MAX;
+/// How long comparing one window may take.
+const COMPARING: Duration = Duration::from_secs(60);
+
+/// A window of which both sides are to have the same.
+#[derive(Debug)]
+struct Task {
+    set: SetNumber,
+    window: Window,
+    began: Time,
+    rounds: u32,
+    stage: Stage,
+    /// What the other side has not.
+    have: Vec<OpId>,
+    /// What this side has not, and has not asked for. The next is the last.
+    need: Vec<OpId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Comparing,
+    Compared,
+    /// Items travel. Whether all that is needed may be asked for.
+    Moving {
+        all: bool,
+    },
+}
+
+/// What the side that leads knows of its session.
+#[derive(Debug)]
+pub(super) struct Dialler {
+    /// What the hello said.
+    rooms: Vec<RoomTag>,
+    pub(super) welcomed: bool,
+    plan: VecDeque<(SetNumber, Window)>,
+    tasks: VecDeque<Task>,
+}
+
+impl Dialler {
+    /// Says hello.
+    pub(super) fn begin(
+        own: DeviceKey,
+        salt: Salt,
+        rooms: Vec<RoomTag>,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        let offers = rooms.iter().filter_map(|room| {
+            let horizon = cx.sets.set(SetKey::Room(*room))?.horizon();
+            Some(RoomOffer { tag: TagHash::of(*room, &salt, own, cx.peer), horizon })
+        });
+        let hello = SyncMessage::Hello { salt, rooms: offers.collect() };
+        cx.send(&hello);
+        Self { rooms, welcomed: false, plan: VecDeque::new(), tasks: VecDeque::new() }
+    }
+
+    /// The other side named the rooms that both have. Returns the sets by their numbers.
+    pub(super) fn welcome(
+        &mut self,
+        own: DeviceKey,
+        salt: &Salt,
+        offers: &[RoomOffer],
+        cx: &Context<'_>,
+    ) -> Result<Vec<SetKey>, End> {
+        if std::mem::replace(&mut self.welcomed, true) {
+            return Err(End::Malformed);
+        }
+        let mut rooms = std::mem::take(&mut self.rooms).into_iter();
+        let mut keys = vec![SetKey::Control];
+        let mut windows = Vec::new();
+        for offer in offers {
+            let room = rooms
+                .find(|room| TagHash::of(*room, salt, cx.peer, own) == offer.tag)
+                .ok_or(End::Malformed)?;
+            let key = SetKey::Room(room);
+            keys.push(key);
+            let horizon = cx.sets.set(key).map_or(Hlc::default(), |set| set.horizon());
+            windows.push(Window::of_room(cx.now, horizon.max(offer.horizon)));
+        }
+        // What rooms rest on goes first; then what is newest in all of them.
+        self.plan.push_back((0, Window::ALL));
+        for age in 0..3 {
+            for (number, windows) in (1..).zip(&windows) {
+                let window = windows.get(age).filter(|window| !window.is_empty());
+                self.plan.extend(window.map(|window| (number, *window)));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The answer to a question.
+    pub(super) fn reconcile(
+        &mut self,
+        set: SetNumber,
+        window: Window,
+        answer: &[u8],
+        flows: &mut Flows,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let asked = |task: &&mut Task| {
+            (task.set, task.window, task.stage) == (set, window, Stage::Comparing)
+        };
+        let task = self.tasks.iter_mut().find(asked).ok_or(End::Malformed)?;
+        let known = cx.set(set)?;
+        flows.work.spend(reconcile::work(known, window))?;
+        let learnt = reconcile::learn(known, window, answer).ok_or(End::Malformed)?;
+        task.have.extend(learnt.have);
+        task.need.extend(learnt.need);
+        if task.have.len().max(task.need.len()) > MAX_LACKED {
+            return Err(End::TooMuch);
+        }
+        let Some(next) = learnt.next else {
+            for ids in [&mut task.have, &mut task.need] {
+                ids.sort_unstable();
+                ids.dedup();
+            }
+            task.stage = Stage::Compared;
+            return Ok(());
+        };
+        task.rounds += 1;
+        if task.rounds > MAX_ROUNDS {
+            return Err(End::TooMuch);
+        }
+        cx.send(&SyncMessage::Reconcile { set, window, negentropy: next.into() });
+        Ok(())
+    }
+
+    /// Does what can be done now.
+    pub(super) fn advance(&mut self, flows: &mut Flows, cx: &mut Context<'_>) -> Result<(), End> {
+        if !self.welcomed {
+            return Ok(());
+        }
+        loop {
+            self.compare(flows, cx)?;
+            // All windows were gone through.
+            let task = self.tasks.front_mut().ok_or(End::Finished)?;
+            if task.stage == Stage::Comparing || !task.travel(flows, cx)? {
+                return Ok(());
+            }
+            let Task { set, window, .. } = *task;
+            self.tasks.pop_front();
+            cx.send(&SyncMessage::Done { set, window });
+            let key = cx.key(set)?;
+            let missing = flows.receiving.take_missing();
+            cx.out.push_back(Output::Completed {
+                with: cx.peer,
+                set: key,
+                window,
+                missing,
+                led: true,
+            });
+        }
+    }
+
+    /// Asks the first question of windows that are next.
+    fn compare(&mut self, flows: &mut Flows, cx: &mut Context<'_>) -> Result<(), End> {
+        let lacked = |task: &Task| task.have.len() + task.need.len();
+        while self.tasks.len() < AHEAD
+            && self.tasks.front().is_none_or(|task| task.set != 0)
+            && self.tasks.iter().map(lacked).sum::<usize>() < MAX_AHEAD
+            && let Some((set, window)) = self.plan.pop_front()
+        {
+            let known = cx.set(set)?;
+            flows.work.spend(reconcile::work(known, window))?;
+            let question = reconcile::ask(known, window).ok_or(End::TooMuch)?;
+            cx.send(&SyncMessage::Reconcile { set, window, negentropy: question.into() });
+            let (have, need) = (Vec::new(), Vec::new());
+            let stage = Stage::Comparing;
+            self.tasks.push_back(Task { set, window, began: cx.now, rounds: 1, stage, have, need });
+        }
+        Ok(())
+    }
+
+    /// By when windows must have been compared.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let comparing = self.tasks.iter().filter(|task| task.stage == Stage::Comparing);
+        comparing.map(|task| task.began + COMPARING).min()
+    }
+}
+
+impl Task {
+    /// Lets items travel, the newest first. Returns whether all have.
+    fn travel(&mut self, flows: &mut Flows, cx: &mut Context<'_>) -> Result<bool, End> {
+        let known = cx.set(self.set)?;
+        if let Stage::Compared = self.stage {
+            // Something may have come from others since.
+            self.need.retain(|id| !known.knows(id));
+            let may = cx.ledger.take(cx.peer, self.need.len(), cx.now);
+            let all = may == self.need.len();
+            self.need.drain(..self.need.len() - may);
+            self.stage = Stage::Moving { all };
+            flows.sending.give(self.set, std::mem::take(&mut self.have).into_iter().rev());
+        }
+        while !self.need.is_empty() && flows.receiving.asked() <= MAX_FETCH {
+            let rest = self.need.len().saturating_sub(MAX_FETCH);
+            let ids: Vec<OpId> = self.need.drain(rest..).rev().collect();
+            flows.receiving.ask(self.set, &ids);
+            cx.send(&SyncMessage::Fetch { set: self.set, ids });
+        }
+        flows.sending.advance(false, cx)?;
+        if !flows.sending.is_idle() || !flows.receiving.is_idle() {
+            return Ok(false);
+        }
+        if self.stage == (Stage::Moving { all: false }) { Err(End::Spent) } else { Ok(true) }
+    }
+}

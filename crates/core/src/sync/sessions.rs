@@ -1,0 +1,293 @@
+//! All sessions of a device: with whom, when, and how many.
+
+use super::budget::{HOUR, Ledger};
+use super::seam::{Ending, Input, Output, Sets, Ticket};
+use super::session::{Around, Event, Session};
+use super::wire::{End, MAX_ROOMS, RoomOffer, Salt, SyncMessage};
+use crate::budget::Budget;
+use crate::id::DeviceKey;
+use crate::small::SmallMap;
+use crate::time::{Duration, Time};
+use crate::wire;
+use std::collections::VecDeque;
+use zeroize::Zeroizing;
+
+/// The most sessions at once.
+pub const MAX_SESSIONS: usize = 4;
+/// The most of them that others began.
+const MAX_ANSWERED: usize = 3;
+/// How long after one session of ours the next begins, before jitter, and how much that is.
+const PACE: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(30));
+/// The same after somebody came, or when one did not come to its end.
+const SOON: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(1800));
+/// The shortest time between two sessions that we begin.
+const GAP: Duration = Duration::from_secs(10);
+/// How long somebody is not asked again who had no time.
+const BUSY: Duration = Duration::from_secs(20);
+/// The same if it was too much.
+const SPENT: Duration = Duration::from_secs(600);
+/// Sessions that one device may begin in a row, and how long until it may begin another.
+const STARTS: (u32, Duration) = (4, Duration::from_secs(20));
+/// Envelopes that one device may deliver live in a row, and how long until another.
+const LIVE: (u32, Duration) = (120, Duration::from_millis(500));
+
+/// The longest hello in bytes: all rooms, and some for what is around them.
+const MAX_HELLO: usize = MAX_ROOMS * 45 + 64;
+
+/// Numbers that nobody can foretell who does not know the seed.
+struct Random {
+    seed: Zeroizing<[u8; 32]>,
+    drawn: u64,
+}
+
+impl Random {
+    fn draw(&mut self) -> Salt {
+        self.drawn += 1;
+        let mut hasher = blake3::Hasher::new_keyed(&self.seed);
+        hasher.update(&self.drawn.to_be_bytes());
+        let mut drawn = Salt::default();
+        drawn.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(to, from)| *to = *from);
+        drawn
+    }
+
+    /// Less than `bound`, or 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        let drawn = self.draw();
+        let number = drawn.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        number.checked_rem(bound).unwrap_or(0)
+    }
+
+    fn jittered(&mut self, (least, more): (Duration, Duration)) -> Duration {
+        let more = u64::try_from(more.as_millis()).unwrap_or(u64::MAX);
+        least + Duration::from_millis(self.below(more))
+    }
+}
+
+impl std::fmt::Debug for Random {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Random(..)")
+    }
+}
+
+/// All sessions of one device in one community.
+#[derive(Debug)]
+pub struct Sessions {
+    own: DeviceKey,
+    random: Random,
+    /// Who passed, and from when on we may begin a session with it.
+    peers: SmallMap<DeviceKey, Time>,
+    sessions: SmallMap<DeviceKey, Session>,
+    /// When we begin the next one.
+    next: Time,
+    /// When we began the last one.
+    began: Time,
+    ledger: Ledger,
+    starts: Budget<DeviceKey>,
+    live: Budget<DeviceKey>,
+    tickets: Ticket,
+    out: VecDeque<Output>,
+}
+
+impl Sessions {
+    /// None yet. `seed` is random.
+    #[must_use]
+    pub fn new(own: DeviceKey, seed: [u8; 32]) -> Self {
+        Self {
+            own,
+            random: Random { seed: Zeroizing::new(seed), drawn: 0 },
+            peers: SmallMap::new(),
+            sessions: SmallMap::new(),
+            next: Time::default(),
+            began: Time::default(),
+            ledger: Ledger::default(),
+            starts: Budget::new(STARTS.0, STARTS.1),
+            live: Budget::new(LIVE.0, LIVE.1),
+            tickets: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes what happened when the clock, which never runs backwards, showed `now`.
+    pub fn handle(&mut self, input: Input, now: Time, sets: &dyn Sets) {
+        match input {
+            Input::Tick => {}
+            Input::Passed(peer) => {
+                self.peers.insert(peer, now);
+                self.soon(now);
+            }
+            Input::Gone(peer) => {
+                self.peers.remove(&peer);
+                if self.sessions.remove(&peer).is_some() {
+                    self.out.push_back(Output::Ended { with: peer, how: Ending::Lost });
+                }
+            }
+            Input::Frame { from, frame } => self.frame(from, &frame, now, sets),
+            Input::Loaded { ticket, items } => {
+                self.answered(ticket, Event::Loaded(ticket, items), now, sets);
+            }
+            Input::Committed { ticket, ids, invalid } => {
+                self.answered(ticket, Event::Committed(ticket, ids, invalid), now, sets);
+            }
+        }
+        self.settle(now, sets);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to tick again, at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Time> {
+        let next = (!self.peers.is_empty()).then_some(self.next);
+        self.sessions.values().map(Session::deadline).chain(next).min()
+    }
+
+    /// Counts an envelope that a device delivers live, its own or not. Returns whether it may.
+    pub fn live(&mut self, from: DeviceKey, now: Time) -> bool {
+        !self.ledger.left(from, now) && self.live.spend(from, now)
+    }
+
+    /// The store answered to whichever session asked it, if that is not over.
+    fn answered(&mut self, ticket: Ticket, event: Event, now: Time, sets: &dyn Sets) {
+        let asked = self.sessions.iter().find(|(_, session)| session.awaits(ticket));
+        if let Some(peer) = asked.map(|(peer, _)| *peer) {
+            self.run(peer, event, now, sets);
+        }
+    }
+
+    fn frame(&mut self, from: DeviceKey, frame: &[u8], now: Time, sets: &dyn Sets) {
+        let session = self.sessions.contains_key(&from);
+        // What is left of a session that is over may be on its way. Only a hello begins one.
+        if !self.peers.contains_key(&from) || !session && frame.len() > MAX_HELLO {
+            return;
+        }
+        match SyncMessage::read(frame) {
+            Ok(SyncMessage::Hello { salt, rooms }) => self.hello(from, &salt, &rooms, now, sets),
+            Ok(_) if !session => {}
+            Ok(SyncMessage::End { reason }) => self.close(from, Ending::Theirs(reason), now),
+            Ok(message) => self.run(from, Event::Message(message), now, sets),
+            Err(_) => self.close(from, Ending::Ours(End::Malformed), now),
+        }
+    }
+
+    fn hello(
+        &mut self,
+        from: DeviceKey,
+        salt: &Salt,
+        rooms: &[RoomOffer],
+        now: Time,
+        sets: &dyn Sets,
+    ) {
+        let begun = self.starts.spend(from, now);
+        if let Some(session) = self.sessions.get(&from) {
+            // Both began at once: the one of the smaller key stands.
+            if !begun || !session.unanswered() {
+                return self.close(from, Ending::Ours(End::Malformed), now);
+            }
+            if self.own < from {
+                return;
+            }
+            self.sessions.remove(&from);
+        }
+        if !begun {
+            return;
+        }
+        let answered = self.sessions.values().filter(|session| !session.led()).count();
+        let refused = if self.ledger.left(from, now) {
+            Some(End::Spent)
+        } else if answered >= MAX_ANSWERED || self.sessions.len() >= MAX_SESSIONS {
+            Some(End::Busy)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            let frame = wire::encode(&SyncMessage::End { reason });
+            return self.out.push_back(Output::Send { to: from, frame });
+        }
+        let salts = (salt, self.random.draw());
+        let session = Session::answer(self.own, from, salts, rooms, self.around(now, sets));
+        self.sessions.insert(from, session);
+    }
+
+    fn run(&mut self, peer: DeviceKey, event: Event, now: Time, sets: &dyn Sets) {
+        let Self { sessions, ledger, tickets, out, .. } = self;
+        let Some(session) = sessions.get_mut(&peer) else { return };
+        let around = Around { now, sets, ledger, tickets, out };
+        if let Err(end) = session.handle(event, around) {
+            self.close(peer, Ending::Ours(end), now);
+        }
+    }
+
+    fn around<'a>(&'a mut self, now: Time, sets: &'a dyn Sets) -> Around<'a> {
+        let Self { ledger, tickets, out, .. } = self;
+        Around { now, sets, ledger, tickets, out }
+    }
+
+    fn close(&mut self, peer: DeviceKey, how: Ending, now: Time) {
+        let pause = match how {
+            Ending::Ours(End::Malformed) => {
+                self.ledger.leave(peer, now);
+                HOUR
+            }
+            Ending::Theirs(End::Malformed) => HOUR,
+            Ending::Ours(End::Spent | End::TooMuch) | Ending::Theirs(End::Spent | End::TooMuch) => {
+                SPENT
+            }
+            Ending::Theirs(End::Busy) => BUSY,
+            // Whoever began it, there is nothing new so soon.
+            Ending::Ours(End::Finished) | Ending::Theirs(End::Finished) => PACE.0,
+            _ => Duration::ZERO,
+        };
+        if let Some(free) = self.peers.get_mut(&peer) {
+            *free = now + pause;
+        }
+        let Some(session) = self.sessions.remove(&peer) else { return };
+        if let Ending::Ours(reason) = how {
+            let frame = wire::encode(&SyncMessage::End { reason });
+            self.out.push_back(Output::Send { to: peer, frame });
+        }
+        self.out.push_back(Output::Ended { with: peer, how });
+        let through = matches!(how, Ending::Ours(End::Finished) | Ending::Theirs(End::Finished));
+        if session.led() && !through {
+            self.soon(now);
+        }
+    }
+
+    /// Lets the next session of ours begin soon.
+    fn soon(&mut self, now: Time) {
+        let soon = (now + self.random.jittered(SOON)).max(self.began + GAP);
+        if self.next <= now || soon < self.next {
+            self.next = soon;
+        }
+    }
+
+    /// Does what is due.
+    fn settle(&mut self, now: Time, sets: &dyn Sets) {
+        let late = |(peer, it): (&DeviceKey, &Session)| (it.deadline() <= now).then_some(*peer);
+        let late: Vec<_> = self.sessions.iter().filter_map(late).collect();
+        for peer in late {
+            self.close(peer, Ending::Ours(End::TooSlow), now);
+        }
+        if self.next > now || self.peers.is_empty() {
+            return;
+        }
+        self.next = now + self.random.jittered(PACE);
+        let free = |(peer, free): (&DeviceKey, &Time)| {
+            let taken = self.sessions.contains_key(peer) || self.ledger.left(*peer, now);
+            (*free <= now && !taken).then_some(*peer)
+        };
+        let free: Vec<_> = self.peers.iter().filter_map(free).collect();
+        if self.sessions.len() >= MAX_SESSIONS {
+            return;
+        }
+        let chosen = usize::try_from(self.random.below(free.len() as u64)).unwrap_or_default();
+        if let Some(peer) = free.get(chosen).copied() {
+            self.began = now;
+            let salt = self.random.draw();
+            let session = Session::dial(self.own, peer, salt, self.around(now, sets));
+            self.sessions.insert(peer, session);
+        }
+    }
+}
