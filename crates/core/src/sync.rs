@@ -32,7 +32,7 @@ pub mod wire;
 
 pub use budget::{HOUR, MAX_TAKEN, MAX_TAKEN_BYTES};
 pub use ids::IdSet;
-pub use seam::{Ending, Input, Output, SetKey, Sets, Ticket};
+pub use seam::{Ending, Input, Output, Sets, Ticket};
 pub use sessions::{MAX_SESSIONS, Sessions};
 pub use window::Window;
 pub use wire::{End, SyncMessage};

@@ -1,13 +1,14 @@
 //! The side that a session was begun with: it answers.
 
 use super::reconcile;
-use super::seam::{Output, SetKey};
+use super::seam::Output;
 use super::session::{Context, Flows, MAX_ROUNDS};
 use super::window::Window;
 use super::wire::{End, MAX_FETCH, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
 use crate::epoch::RoomTag;
 use crate::id::DeviceKey;
 use crate::op::OpId;
+use crate::store::SetId;
 
 /// The most windows of one set.
 const MAX_WINDOWS: usize = 4;
@@ -29,17 +30,17 @@ impl Answerer {
         offers: &[RoomOffer],
         mut rooms: Vec<RoomTag>,
         cx: &mut Context<'_>,
-    ) -> Vec<SetKey> {
+    ) -> Vec<SetId> {
         let (theirs, ours) = salt;
         let mut hashes: Vec<_> =
             rooms.iter().map(|room| TagHash::of(*room, theirs, cx.peer, own)).collect();
-        let mut keys = vec![SetKey::Control];
+        let mut keys = vec![SetId::CONTROL];
         let mut common = Vec::new();
         for offer in offers {
             let Some(at) = hashes.iter().position(|hash| *hash == offer.tag) else { continue };
             hashes.swap_remove(at);
             let room = rooms.swap_remove(at);
-            let key = SetKey::Room(room);
+            let key = SetId::from(room);
             let Some(set) = cx.sets.set(key) else { continue };
             keys.push(key);
             let tag = TagHash::of(room, &ours, own, cx.peer);

@@ -2,7 +2,7 @@
 //! what the other side has not.
 
 use super::reconcile;
-use super::seam::{Output, SetKey};
+use super::seam::Output;
 use super::session::{Context, Flows, MAX_ROUNDS};
 use super::window::Window;
 use super::wire::{End, MAX_FETCH, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
@@ -10,6 +10,7 @@ use crate::epoch::RoomTag;
 use crate::hlc::Hlc;
 use crate::id::DeviceKey;
 use crate::op::OpId;
+use crate::store::SetId;
 use crate::time::{Duration, Time};
 use std::collections::VecDeque;
 
@@ -65,7 +66,7 @@ impl Dialler {
         cx: &mut Context<'_>,
     ) -> Self {
         let offers = rooms.iter().filter_map(|room| {
-            let horizon = cx.sets.set(SetKey::Room(*room))?.horizon();
+            let horizon = cx.sets.set(SetId::from(*room))?.horizon();
             Some(RoomOffer { tag: TagHash::of(*room, &salt, own, cx.peer), horizon })
         });
         let hello = SyncMessage::Hello { salt, rooms: offers.collect() };
@@ -80,18 +81,18 @@ impl Dialler {
         salt: &Salt,
         offers: &[RoomOffer],
         cx: &Context<'_>,
-    ) -> Result<Vec<SetKey>, End> {
+    ) -> Result<Vec<SetId>, End> {
         if std::mem::replace(&mut self.welcomed, true) {
             return Err(End::Malformed);
         }
         let mut rooms = std::mem::take(&mut self.rooms).into_iter();
-        let mut keys = vec![SetKey::Control];
+        let mut keys = vec![SetId::CONTROL];
         let mut windows = Vec::new();
         for offer in offers {
             let room = rooms
                 .find(|room| TagHash::of(*room, salt, cx.peer, own) == offer.tag)
                 .ok_or(End::Malformed)?;
-            let key = SetKey::Room(room);
+            let key = SetId::from(room);
             keys.push(key);
             let horizon = cx.sets.set(key).map_or(Hlc::default(), |set| set.horizon());
             windows.push(Window::of_room(cx.now, horizon.max(offer.horizon)));

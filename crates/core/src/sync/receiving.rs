@@ -1,11 +1,12 @@
 //! Taking items: those that were asked for, or that the other side thinks we have not; and
 //! answering for them once the store has committed.
 
-use super::seam::{Output, SetKey, Ticket};
+use super::seam::{Output, Ticket};
 use super::sending::MAX_UNANSWERED;
 use super::session::Context;
 use super::wire::{End, SetNumber, SyncMessage};
 use crate::op::OpId;
+use crate::store::SetId;
 use minicbor::bytes::ByteVec;
 use std::collections::VecDeque;
 
@@ -64,7 +65,7 @@ impl Receiving {
     pub(super) fn items(
         &mut self,
         set: SetNumber,
-        key: SetKey,
+        key: SetId,
         items: Vec<ByteVec>,
         fits: Option<&dyn Fn(&OpId) -> bool>,
         cx: &mut Context<'_>,

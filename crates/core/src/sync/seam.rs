@@ -6,15 +6,7 @@ use super::wire::End;
 use crate::epoch::RoomTag;
 use crate::id::DeviceKey;
 use crate::op::OpId;
-
-/// A set of which all devices want the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SetKey {
-    /// What the keys rest on: certificates, epochs and the like.
-    Control,
-    /// The ops of a room.
-    Room(RoomTag),
-}
+use crate::store::SetId;
 
 /// What a device has.
 pub trait Sets {
@@ -22,11 +14,11 @@ pub trait Sets {
     fn rooms(&self) -> Vec<RoomTag>;
 
     /// What it knows of a set, or `None` if it has no such room. It has the control log.
-    fn set(&self, key: SetKey) -> Option<&IdSet>;
+    fn set(&self, set: SetId) -> Option<&IdSet>;
 
     /// The id that follows from the bytes of an item, or `None` if they are none of this set's
     /// kind. Nothing else need be checked.
-    fn id(&self, key: SetKey, item: &[u8]) -> Option<OpId>;
+    fn id(&self, set: SetId, item: &[u8]) -> Option<OpId>;
 }
 
 /// Tells answers apart: it is never the same twice.
@@ -82,7 +74,7 @@ pub enum Output {
         /// To be said with the answer.
         ticket: Ticket,
         /// Of which set.
-        set: SetKey,
+        set: SetId,
         /// Which, at most 64.
         ids: Vec<OpId>,
     },
@@ -93,7 +85,7 @@ pub enum Output {
         /// Whose words they may be, but need not.
         from: DeviceKey,
         /// Of which set.
-        set: SetKey,
+        set: SetId,
         /// The items with the ids that follow from their bytes, at most 128, none known before.
         items: Vec<(OpId, Vec<u8>)>,
     },
@@ -102,7 +94,7 @@ pub enum Output {
         /// Whose.
         to: DeviceKey,
         /// Of which set.
-        set: SetKey,
+        set: SetId,
         /// Which.
         ids: Vec<OpId>,
     },
@@ -111,7 +103,7 @@ pub enum Output {
         /// With whom.
         with: DeviceKey,
         /// Of which set.
-        set: SetKey,
+        set: SetId,
         /// Which part of it.
         window: Window,
         /// How many ids it named of which it gave no item. Unknown, thus none, if the other side

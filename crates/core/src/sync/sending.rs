@@ -1,10 +1,11 @@
 //! Giving items: read from the store a few at a time, packed into messages, and no more of these
 //! on their way than were not answered for.
 
-use super::seam::{Output, SetKey, Ticket};
+use super::seam::{Output, Ticket};
 use super::session::Context;
 use super::wire::{End, MAX_ITEM, MAX_ITEMS, MAX_MESSAGE, SetNumber, SyncMessage};
 use crate::op::OpId;
+use crate::store::SetId;
 use minicbor::bytes::ByteVec;
 use std::collections::VecDeque;
 
@@ -78,7 +79,7 @@ impl Sending {
         &mut self,
         set: SetNumber,
         ids: Vec<OpId>,
-        key: SetKey,
+        key: SetId,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
         let (sent_set, sent) = self.unanswered.pop_front().ok_or(End::Malformed)?;

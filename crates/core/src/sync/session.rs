@@ -5,11 +5,12 @@ use super::budget::Ledger;
 use super::dialler::Dialler;
 use super::ids::IdSet;
 use super::receiving::Receiving;
-use super::seam::{Output, SetKey, Sets, Ticket};
+use super::seam::{Output, Sets, Ticket};
 use super::sending::Sending;
 use super::wire::{End, MAX_ROOMS, RoomOffer, Salt, SetNumber, SyncMessage};
 use crate::id::DeviceKey;
 use crate::op::OpId;
+use crate::store::SetId;
 use crate::time::{Duration, Time};
 use crate::wire;
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ pub(super) struct Context<'a> {
     pub(super) peer: DeviceKey,
     pub(super) now: Time,
     /// The sets by their numbers.
-    pub(super) keys: &'a [SetKey],
+    pub(super) keys: &'a [SetId],
     pub(super) sets: &'a dyn Sets,
     pub(super) ledger: &'a mut Ledger,
     pub(super) tickets: &'a mut Ticket,
@@ -49,7 +50,7 @@ impl<'a> Context<'a> {
     }
 
     /// The set that the other side means.
-    pub(super) fn key(&self, set: SetNumber) -> Result<SetKey, End> {
+    pub(super) fn key(&self, set: SetNumber) -> Result<SetId, End> {
         self.keys.get(usize::from(set)).copied().ok_or(End::Malformed)
     }
 
@@ -108,7 +109,7 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
-    fn context<'b>(&'b mut self, peer: DeviceKey, keys: &'b [SetKey]) -> Context<'b> {
+    fn context<'b>(&'b mut self, peer: DeviceKey, keys: &'b [SetId]) -> Context<'b> {
         let Around { now, sets, ledger, tickets, out } = self;
         Context { peer, now: *now, keys, sets: *sets, ledger, tickets, out }
     }
@@ -121,13 +122,13 @@ pub(super) struct Session {
     peer: DeviceKey,
     began: Time,
     heard: Time,
-    keys: Vec<SetKey>,
+    keys: Vec<SetId>,
     flows: Flows,
     role: Role,
 }
 
 impl Session {
-    fn new(own: DeviceKey, peer: DeviceKey, now: Time, keys: Vec<SetKey>, role: Role) -> Self {
+    fn new(own: DeviceKey, peer: DeviceKey, now: Time, keys: Vec<SetId>, role: Role) -> Self {
         let (sending, receiving) = (Sending::default(), Receiving::default());
         let flows = Flows { sending, receiving, work: Work(MAX_WORK) };
         Self { own, peer, began: now, heard: now, keys, flows, role }

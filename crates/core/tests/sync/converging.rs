@@ -2,10 +2,10 @@
 
 use crate::device::{ROOM, item, items};
 use crate::world::World;
-use chats_core::epoch::RoomTag;
 use chats_core::hlc::Hlc;
 use chats_core::op::OpId;
-use chats_core::sync::{End, Ending, Output, SetKey, Sets, Window};
+use chats_core::store::SetId;
+use chats_core::sync::{End, Ending, Output, Sets, Window};
 use chats_core::time::{Duration, Time};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR_MS: u64 = 3600 * 1000;
 
 /// Two devices, of which each has one half and some of the other's.
-fn halves(world: &mut World, key: SetKey, count: u64) {
+fn halves(world: &mut World, key: SetId, count: u64) {
     for (at, it) in items(count, world.now).into_iter().enumerate() {
         if at % 3 != 0 {
             world.devices[0].store.put(key, [it.clone()]);
@@ -30,11 +30,11 @@ fn halves(world: &mut World, key: SetKey, count: u64) {
 #[test]
 fn two_devices_get_what_either_has() {
     let mut world = World::new(2);
-    halves(&mut world, SetKey::Control, 90);
+    halves(&mut world, SetId::CONTROL, 90);
     halves(&mut world, ROOM, 900);
     world.link_all();
     world.run(MINUTE);
-    assert!(world.agrees(SetKey::Control, 90) && world.agrees(ROOM, 900));
+    assert!(world.agrees(SetId::CONTROL, 90) && world.agrees(ROOM, 900));
     assert!(world.each_came_once());
 }
 
@@ -68,14 +68,14 @@ fn both_are_told_what_was_delivered_and_what_is_complete() {
     };
     let completed = told(0, &second, &first);
     assert_eq!(completed, told(1, &first, &second));
-    assert_eq!(completed[0], (SetKey::Control, Window::ALL));
+    assert_eq!(completed[0], (SetId::CONTROL, Window::ALL));
     assert!(completed[1..].iter().all(|(set, _)| *set == ROOM));
 }
 
 #[test]
 fn the_control_log_is_complete_before_any_room_is_spoken_of() {
     let mut world = World::new(2);
-    halves(&mut world, SetKey::Control, 300);
+    halves(&mut world, SetId::CONTROL, 300);
     halves(&mut world, ROOM, 300);
     world.link_all();
     while !world.agrees(ROOM, 300) {
@@ -84,7 +84,7 @@ fn the_control_log_is_complete_before_any_room_is_spoken_of() {
             world.run(Duration::from_secs(3));
         }
         let after: Vec<_> = (0..2).map(|at| world.devices[at].store.ids(ROOM)).collect();
-        assert!(before == after || world.agrees(SetKey::Control, 300));
+        assert!(before == after || world.agrees(SetId::CONTROL, 300));
     }
 }
 
@@ -128,17 +128,17 @@ fn three_that_all_see_each_other_converge() {
     for at in 0..3 {
         let last = Time(world.now.0 - at as u64 * 30 * HOUR_MS);
         world.devices[at].store.put(ROOM, items(200, last));
-        world.devices[at].store.put(SetKey::Control, items(20, last));
+        world.devices[at].store.put(SetId::CONTROL, items(20, last));
     }
     world.link_all();
     world.run(MINUTE * 8);
-    assert!(world.agrees(ROOM, 600) && world.agrees(SetKey::Control, 60));
+    assert!(world.agrees(ROOM, 600) && world.agrees(SetId::CONTROL, 60));
 }
 
 #[test]
 fn rooms_that_only_one_has_stay_with_it() {
     let mut world = World::new(2);
-    let [mine, yours] = [[7; 16], [8; 16]].map(|tag| SetKey::Room(RoomTag(tag)));
+    let [mine, yours] = [[7; 16], [8; 16]].map(SetId);
     world.devices[0].store.put(mine, items(10, world.now));
     world.devices[1].store.put(yours, items(10, world.now));
     halves(&mut world, ROOM, 30);
@@ -170,7 +170,7 @@ fn large_items_travel_too() {
 fn a_connection_lost_at_any_frame_costs_nothing_but_time() {
     let build = || {
         let mut world = World::new(2);
-        halves(&mut world, SetKey::Control, 30);
+        halves(&mut world, SetId::CONTROL, 30);
         halves(&mut world, ROOM, 3000);
         world
     };
@@ -183,7 +183,7 @@ fn a_connection_lost_at_any_frame_costs_nothing_but_time() {
         world.cut_at = Some(cut);
         world.link_all();
         world.run(MINUTE);
-        assert!(world.agrees(SetKey::Control, 30) && world.agrees(ROOM, 3000), "cut at {cut}");
+        assert!(world.agrees(SetId::CONTROL, 30) && world.agrees(ROOM, 3000), "cut at {cut}");
         let twice = world.traffic.items.values().filter(|times| **times > 1).count();
         // What was on its way or not committed is lost, in both directions.
         assert!(twice <= 2 * 4 * 128, "cut at {cut}: {twice} came twice");
@@ -233,8 +233,8 @@ proptest! {
     ) {
         let mut world = World::new(2);
         let key = |room: u8| match room {
-            0 => SetKey::Control,
-            tag => SetKey::Room(RoomTag([tag; 16])),
+            0 => SetId::CONTROL,
+            tag => SetId([tag; 16]),
         };
         let mut union = BTreeSet::new();
         for room in 0..4 {

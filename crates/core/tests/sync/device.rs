@@ -4,12 +4,13 @@ use chats_core::epoch::RoomTag;
 use chats_core::hlc::Hlc;
 use chats_core::id::DeviceKey;
 use chats_core::op::OpId;
-use chats_core::sync::{IdSet, Input, Output, Sessions, SetKey, Sets, Window};
+use chats_core::store::SetId;
+use chats_core::sync::{IdSet, Input, Output, Sessions, Sets, Window};
 use chats_core::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) const NOW: Time = Time(1_767_225_600_000);
-pub(crate) const ROOM: SetKey = SetKey::Room(RoomTag([1; 16]));
+pub(crate) const ROOM: SetId = SetId([1; 16]);
 
 /// What begins with this after its time is invalid.
 pub(crate) const INVALID: &[u8] = b"invalid";
@@ -32,11 +33,11 @@ pub(crate) fn items(count: u64, last: Time) -> Vec<(OpId, Vec<u8>)> {
 
 #[derive(Default)]
 pub(crate) struct Store {
-    pub(crate) sets: BTreeMap<SetKey, (IdSet, BTreeMap<OpId, Vec<u8>>)>,
+    pub(crate) sets: BTreeMap<SetId, (IdSet, BTreeMap<OpId, Vec<u8>>)>,
 }
 
 impl Store {
-    pub(crate) fn put(&mut self, key: SetKey, items: impl IntoIterator<Item = (OpId, Vec<u8>)>) {
+    pub(crate) fn put(&mut self, key: SetId, items: impl IntoIterator<Item = (OpId, Vec<u8>)>) {
         let (ids, bodies) = self.sets.entry(key).or_default();
         for (id, bytes) in items {
             ids.insert(id);
@@ -44,22 +45,22 @@ impl Store {
         }
     }
 
-    pub(crate) fn ids(&self, key: SetKey) -> Vec<OpId> {
+    pub(crate) fn ids(&self, key: SetId) -> Vec<OpId> {
         self.sets.get(&key).map_or(Vec::new(), |(ids, _)| ids.ids(Window::ALL).copied().collect())
     }
 }
 
 impl Sets for Store {
     fn rooms(&self) -> Vec<RoomTag> {
-        let tag = |key: &SetKey| if let SetKey::Room(tag) = key { Some(*tag) } else { None };
-        self.sets.keys().filter_map(tag).collect()
+        let rooms = self.sets.keys().filter(|set| **set != SetId::CONTROL);
+        rooms.map(|set| RoomTag(set.0)).collect()
     }
 
-    fn set(&self, key: SetKey) -> Option<&IdSet> {
+    fn set(&self, key: SetId) -> Option<&IdSet> {
         self.sets.get(&key).map(|(ids, _)| ids)
     }
 
-    fn id(&self, _: SetKey, item: &[u8]) -> Option<OpId> {
+    fn id(&self, _: SetId, item: &[u8]) -> Option<OpId> {
         let hlc = Hlc(u64::from_be_bytes(*item.first_chunk()?));
         Some(OpId::of(hlc, item))
     }
@@ -82,7 +83,7 @@ impl Device {
     pub(crate) fn new(number: u8) -> Self {
         let key = DeviceKey([number; 32]);
         let mut store = Store::default();
-        store.put(SetKey::Control, []);
+        store.put(SetId::CONTROL, []);
         Self {
             key,
             sessions: Sessions::new(key, [number; 32]),

@@ -3,8 +3,9 @@
 use crate::device::{Device, NOW};
 use chats_core::id::DeviceKey;
 use chats_core::op::OpId;
+use chats_core::store::SetId;
 use chats_core::sync::wire::SetNumber;
-use chats_core::sync::{Input, SetKey, Sets, SyncMessage};
+use chats_core::sync::{Input, Sets, SyncMessage};
 use chats_core::time::{Duration, Time};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -151,7 +152,7 @@ impl World {
     }
 
     /// Whether all devices that know this set have the same of it, and this much.
-    pub(crate) fn agrees(&self, key: SetKey, count: usize) -> bool {
+    pub(crate) fn agrees(&self, key: SetId, count: usize) -> bool {
         self.devices.iter().filter(|device| device.store.set(key).is_some()).all(|device| {
             let (ids, bodies) = &device.store.sets[&key];
             ids.len() == count && bodies.len() == count
@@ -172,7 +173,7 @@ impl Traffic {
             SyncMessage::Items { set, items } => {
                 self.item_bytes += items.iter().map(|item| item.len()).sum::<usize>();
                 for item in items {
-                    let id = device.store.id(SetKey::Control, item);
+                    let id = device.store.id(SetId::CONTROL, item);
                     id.into_iter()
                         .for_each(|id| *self.items.entry((to, *set, id)).or_default() += 1);
                 }
