@@ -14,7 +14,8 @@ pub struct Position {
 /// A device has lost its right to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// Epochs from here on are none of its; for those before, the heads decide.
+    /// For its ops in epochs before this one, the heads decide. Later ones count as those of other
+    /// devices do: its wallet may have come back.
     pub position: Position,
     /// The last ops that count, of all valid records and of all who held a later one.
     pub heads: Vec<OpId>,
@@ -24,7 +25,7 @@ pub struct Cut {
 pub trait Judge {
     /// Where a valid epoch of this room stands; `None` if there is no such.
     fn position(&self, epoch: EpochId) -> Option<Position>;
-    /// Whether a device is cut off.
+    /// Whether earlier ops of a device were cut off.
     fn cut(&self, device: DeviceKey) -> Option<Cut>;
     /// Whose device it was at a time, by a certificate that covered it.
     fn wallet(&self, device: DeviceKey, at: Time) -> Option<Wallet>;
@@ -85,7 +86,7 @@ fn verdict(
     judge: &dyn Judge,
 ) -> Result<Verdict, Reason> {
     let position = judge.position(fact.epoch).ok_or(Reason::UnknownEpoch)?;
-    if cut.is_some_and(|(from, reached)| position >= *from || !reached.contains(&id)) {
+    if cut.is_some_and(|(from, reached)| position < *from && !reached.contains(&id)) {
         return Err(Reason::Cut);
     }
     let author = judge.wallet(fact.device, id.hlc().time()).ok_or(Reason::NoCertificate)?;
