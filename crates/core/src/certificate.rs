@@ -246,18 +246,22 @@ impl DeviceCertificate {
         if self.kind != SignatureKind::Eip191 {
             return Err(CertificateError::SmartAccount);
         }
-        let signature = Signature::from_raw(&self.wallet_signature)
-            .map_err(|_| CertificateError::WalletSignature)?;
-        // EIP-2: of the two signatures that fit, only the one with the smaller s counts.
-        if signature.normalize_s().is_some() {
-            return Err(CertificateError::WalletSignature);
-        }
-        let hash = eip191_hash_message(self.statement.text());
-        match signature.recover_address_from_prehash(&hash) {
-            Ok(address) if Wallet::from(address) == self.statement.wallet => Ok(()),
-            _ => Err(CertificateError::WalletSignature),
+        match wallet_signed(self.statement.wallet, &self.statement.text(), &self.wallet_signature) {
+            true => Ok(()),
+            false => Err(CertificateError::WalletSignature),
         }
     }
+}
+
+/// Whether an ordinary account signed `text` (EIP-191).
+pub(crate) fn wallet_signed(wallet: Wallet, text: &str, signature: &[u8]) -> bool {
+    Signature::from_raw(signature).is_ok_and(|signature| {
+        // EIP-2: of the two signatures that fit, only the one with the smaller s counts.
+        signature.normalize_s().is_none()
+            && signature
+                .recover_address_from_prehash(&eip191_hash_message(text))
+                .is_ok_and(|address| Wallet::from(address) == wallet)
+    })
 }
 
 fn countersigned(statement: &Statement, kind: SignatureKind, wallet_signature: &[u8]) -> Vec<u8> {
@@ -265,7 +269,8 @@ fn countersigned(statement: &Statement, kind: SignatureKind, wallet_signature: &
     [COUNTERSIGN_CONTEXT, &wire::encode(&fields)].concat()
 }
 
-fn rfc3339(seconds: u64) -> String {
+/// A moment in unix seconds, as EIP-4361 writes it.
+pub(crate) fn rfc3339(seconds: u64) -> String {
     // Moments beyond the year 9999 have no RFC 3339 form; no such certificate passes `check`.
     i64::try_from(seconds)
         .ok()

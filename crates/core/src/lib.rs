@@ -13,6 +13,7 @@
 //! * [`access`]: what the contract said about a wallet, and for how long that stands;
 //! * [`seats`]: who had which seat at which version, replayed from the contract's changes;
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
+//! * [`control`], [`wrap`]: what a community keeps besides its ops, and keys sealed to devices;
 //! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
 //! * [`sync`]: two devices bring what they have to the same;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
@@ -33,6 +34,7 @@ pub mod certificate;
 pub mod channel;
 pub mod config;
 pub mod content;
+pub mod control;
 pub mod epoch;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
@@ -60,3 +62,4 @@ pub mod time;
 pub mod timeline;
 pub mod turn;
 pub mod wire;
+pub mod wrap;
