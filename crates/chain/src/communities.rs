@@ -3,10 +3,11 @@
 use crate::abi::Communities as abi;
 use crate::quorum::{Answer, Quorum, QuorumError};
 use crate::rpc::Rpc;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolError};
 use chats_core::access::{Role, Standing};
 use chats_core::id::{Registry, Wallet};
+use chats_core::seats::Change;
 use chats_core::time::Time;
 
 /// A community's record. The texts are whatever its owner wrote: show them as text, and bytes
@@ -137,6 +138,28 @@ impl<R: Rpc> Communities<R> {
         self.read(&abi::communityCall { id }, |view| Ok(read_record(view)), now).await
     }
 
+    /// Up to `most` of the changes of community `id` that follow `version`, in their order. They
+    /// are to be checked against the `rolling` of a [record](Self::community).
+    ///
+    /// # Errors
+    /// See [`ReadError`]. More than `most` changes count as malformed.
+    pub async fn changes(
+        &self,
+        id: u64,
+        version: u64,
+        most: u64,
+        now: Time,
+    ) -> Result<Answer<Vec<Change>>, ReadError> {
+        let call = abi::changesCall { id, from: U256::from(version), n: U256::from(most) };
+        let decode = |page: Vec<abi::Change>| {
+            if u64::try_from(page.len()).is_ok_and(|len| len <= most) {
+                return Ok(page.into_iter().map(read_change).collect());
+            }
+            Err(format!("{} changes, {most} were asked for", page.len()))
+        };
+        self.read(&call, decode, now).await
+    }
+
     /// The device cutoff of a wallet, the epoch if it never set one.
     ///
     /// # Errors
@@ -188,6 +211,11 @@ fn read_roles(roles: &[u8], wanted: usize) -> Result<Vec<Role>, String> {
     }
     let read = |role: &u8| Role::from_contract(*role).ok_or(format!("{role} is no role"));
     roles.iter().map(read).collect()
+}
+
+fn read_change(change: abi::Change) -> Change {
+    let time = Time::from_secs(change.time.to());
+    Change { account: change.account.into(), kind: change.kind, time }
 }
 
 fn read_record(view: abi::CommunityView) -> CommunityRecord {

@@ -7,6 +7,7 @@ use chats_chain::abi::Communities as abi;
 use chats_chain::{Answer, At, Communities, Head, ReadError, Rpc, RpcError, calls};
 use chats_core::access::{Role, Standing};
 use chats_core::id::{Registry, Wallet};
+use chats_core::seats::{self, Seats};
 use chats_core::time::Time;
 use futures::executor::block_on;
 use revm::context::result::{ExecutionResult, Output};
@@ -130,6 +131,29 @@ fn a_community_is_made_and_its_roles_are_read() {
     );
     chain.send(MODERATOR, calls::set_roles(1, &[MEMBER, STRANGER], Role::Banned)).unwrap();
     assert_eq!(chain.roles(&[MEMBER, STRANGER]), [Role::Banned, Role::Banned]);
+}
+
+#[test]
+fn the_changes_replay_to_the_digest_of_the_record() {
+    let chain = Chain::with_community();
+    chain.send(OWNER, calls::set_paused(1, true)).unwrap();
+    chain.send(OWNER, calls::set_paused(1, false)).unwrap();
+    chain.send(MODERATOR, calls::set_roles(1, &[MEMBER], Role::Banned)).unwrap();
+    let communities = chain.communities();
+    let record = block_on(communities.community(1, NOW)).unwrap().value;
+    let head = seats::Head { version: record.version, rolling: record.rolling };
+    // Page by page, as a long list is read.
+    let mut changes = Vec::new();
+    while let page = block_on(communities.changes(1, changes.len() as u64, 2, NOW)).unwrap().value
+        && !page.is_empty()
+    {
+        changes.extend(page);
+    }
+    let mut seats = Seats::default();
+    seats.replace(0, &changes, head).unwrap();
+    assert_eq!(seats.compare(head), seats::Compared::Same);
+    assert_eq!(seats.role(MEMBER, 3), Some(Role::Member));
+    assert_eq!(seats.role(MEMBER, head.version), Some(Role::Banned));
 }
 
 #[test]
