@@ -8,12 +8,14 @@ mod changes;
 mod damage;
 mod format;
 mod kit;
+mod story;
 mod together;
 
 pub use changes::*;
 pub use damage::*;
 pub use format::*;
 pub use kit::{Place, batch_of, ids_of, item_of, open_store};
+pub use story::{chapter, chapters};
 pub use together::*;
 
 /// Calls a macro with the names of all checks of [`conformance`](crate::store::conformance).
