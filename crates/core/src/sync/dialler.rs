@@ -217,7 +217,7 @@ impl Task {
             flows.receiving.ask(self.set, &ids);
             cx.send(&SyncMessage::Fetch { set: self.set, ids });
         }
-        flows.sending.advance(false, cx)?;
+        flows.sending.advance(cx)?;
         if !flows.sending.is_idle() || !flows.receiving.is_idle() {
             return Ok(false);
         }

@@ -25,8 +25,11 @@ struct Loading {
 }
 
 /// What one session still has to give.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sending {
+    /// Whether each item was asked for. Then no bytes stand for what is not here any more;
+    /// otherwise it is left out.
+    asked: bool,
     queue: VecDeque<(SetNumber, OpId)>,
     loading: Option<Loading>,
     loaded: VecDeque<(SetNumber, OpId, Vec<u8>)>,
@@ -35,6 +38,11 @@ pub(super) struct Sending {
 }
 
 impl Sending {
+    pub(super) fn new(asked: bool) -> Self {
+        let (queue, loaded, unanswered) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { asked, queue, loading: None, loaded, unanswered }
+    }
+
     /// Adds items to what is to be given.
     pub(super) fn give(&mut self, set: SetNumber, ids: impl IntoIterator<Item = OpId>) {
         self.queue.extend(ids.into_iter().map(|id| (set, id)));
@@ -70,7 +78,9 @@ impl Sending {
         for (id, read) in loading.ids {
             let item = if read { items.next() } else { None };
             let item = item.filter(|item| item.len() <= MAX_ITEM).unwrap_or_default();
-            self.loaded.push_back((loading.set, id, item));
+            if self.asked || !item.is_empty() {
+                self.loaded.push_back((loading.set, id, item));
+            }
         }
     }
 
@@ -92,16 +102,12 @@ impl Sending {
         Ok(())
     }
 
-    /// Does what can be done now. What is not here any more is left out, or, where each item was
-    /// `asked` for, no bytes stand for it.
-    pub(super) fn advance(&mut self, asked: bool, cx: &mut Context<'_>) -> Result<(), End> {
+    /// Does what can be done now.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         loop {
             let (mut items, mut bytes) = self.next_message();
             while !self.is_full(items) && self.loading.is_none() && !self.queue.is_empty() {
                 self.load(cx);
-                if !asked {
-                    self.loaded.retain(|(_, _, item)| !item.is_empty());
-                }
                 (items, bytes) = self.next_message();
             }
             let ready = self.is_full(items) || self.loading.is_none() && items > 0;

@@ -129,8 +129,8 @@ pub(super) struct Session {
 
 impl Session {
     fn new(own: DeviceKey, peer: DeviceKey, now: Time, keys: Vec<SetId>, role: Role) -> Self {
-        let (sending, receiving) = (Sending::default(), Receiving::default());
-        let flows = Flows { sending, receiving, work: Work(MAX_WORK) };
+        let sending = Sending::new(matches!(role, Role::Answerer(_)));
+        let flows = Flows { sending, receiving: Receiving::default(), work: Work(MAX_WORK) };
         Self { own, peer, began: now, heard: now, keys, flows, role }
     }
 
@@ -221,7 +221,7 @@ impl Session {
         }
         match role {
             Role::Dialler(dialler) => dialler.advance(flows, &mut cx),
-            Role::Answerer(_) => flows.sending.advance(true, &mut cx),
+            Role::Answerer(_) => flows.sending.advance(&mut cx),
         }
     }
 }

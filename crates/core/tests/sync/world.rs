@@ -21,6 +21,8 @@ pub(crate) struct Traffic {
     pub(crate) item_bytes: usize,
     /// Questions and answers when comparing.
     pub(crate) rounds: usize,
+    /// How many items each device asked for.
+    pub(crate) fetched: BTreeMap<usize, usize>,
     /// How often each item came to each device.
     pub(crate) items: BTreeMap<(usize, SetNumber, OpId), usize>,
 }
@@ -34,6 +36,7 @@ pub(crate) struct World {
     pub(crate) cut_at: Option<usize>,
     mend: Vec<(Time, usize, usize)>,
     random: u64,
+    idle_store: Option<usize>,
 }
 
 impl World {
@@ -46,6 +49,7 @@ impl World {
             cut_at: None,
             mend: Vec::new(),
             random: 7,
+            idle_store: None,
         }
     }
 
@@ -95,7 +99,7 @@ impl World {
                 assert!(ids.iter().all(kept), "what is not on disk was called committed");
             }
             if let Some(link) = self.links.get_mut(&(from, to)) {
-                self.traffic.count(to, &self.devices[to], &frame, &message);
+                self.traffic.count((from, to), &self.devices[to], &frame, &message);
                 link.push_back(frame);
             }
         }
@@ -110,8 +114,9 @@ impl World {
     pub(crate) fn step(&mut self) -> bool {
         let waiting: Vec<_> =
             self.links.iter().filter(|(_, frames)| !frames.is_empty()).map(|(l, _)| *l).collect();
-        let busy: Vec<_> =
-            (0..self.devices.len()).filter(|at| !self.devices[*at].tasks.is_empty()).collect();
+        let busy: Vec<_> = (0..self.devices.len())
+            .filter(|at| self.idle_store != Some(*at) && !self.devices[*at].tasks.is_empty())
+            .collect();
         if waiting.len() + busy.len() == 0 {
             return false;
         }
@@ -132,6 +137,18 @@ impl World {
         let from = self.devices[from].key;
         self.tell(to, Input::Frame { from, frame });
         true
+    }
+
+    /// How many frames are on their way.
+    pub(crate) fn waiting(&self) -> usize {
+        self.links.values().map(VecDeque::len).sum()
+    }
+
+    /// Lets this time pass while the store of one device does nothing.
+    pub(crate) fn run_without_store(&mut self, at: usize, time: Duration) {
+        self.idle_store = Some(at);
+        self.run(time);
+        self.idle_store = None;
     }
 
     /// Lets this time pass with all that happens in it.
@@ -166,7 +183,13 @@ impl World {
 }
 
 impl Traffic {
-    fn count(&mut self, to: usize, device: &Device, frame: &[u8], message: &SyncMessage) {
+    fn count(
+        &mut self,
+        (from, to): (usize, usize),
+        device: &Device,
+        frame: &[u8],
+        message: &SyncMessage,
+    ) {
         self.bytes += frame.len();
         match message {
             SyncMessage::Reconcile { .. } => self.rounds += 1,
@@ -177,6 +200,9 @@ impl Traffic {
                     id.into_iter()
                         .for_each(|id| *self.items.entry((to, *set, id)).or_default() += 1);
                 }
+            }
+            SyncMessage::Fetch { ids, .. } => {
+                *self.fetched.entry(from).or_default() += ids.len();
             }
             _ => {}
         }
