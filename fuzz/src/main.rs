@@ -6,9 +6,11 @@
 use chats_core::{
     certificate::DeviceCertificate,
     config::Config,
+    content::Content,
     gossip::GossipMessage,
     hello::HelloMessage,
     id::MeetingName,
+    op::{Body, Envelope, Header, OpId},
     presence::MeetingMessage,
     turn::{self, TurnAnswer},
     wire,
@@ -29,16 +31,21 @@ use minicbor::{Decode, Encode};
 use std::sync::OnceLock;
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-const DECODERS: [(&str, fn(&[u8])); 13] = [
+const DECODERS: [(&str, fn(&[u8])); 18] = [
     ("address", |data| text(data, read_address)),
     ("certificate", cbor::<DeviceCertificate>),
     ("config", |data| text(data, |text| drop(Config::parse(text)))),
+    ("content", read_content),
     ("frame", read_frames),
     ("gossip", cbor::<GossipMessage>),
     ("hello", cbor::<HelloMessage>),
     ("meet-reply", cbor::<Reply>),
     ("meet-request", cbor::<Request>),
     ("meeting", cbor::<MeetingMessage>),
+    ("op", read_op),
+    ("op-body", read_op_body),
+    ("op-header", cbor::<Header>),
+    ("op-id", |data| text(data, read_op_id)),
     ("sdp", |data| text(data, |text| drop(sdp::fingerprint(text)))),
     ("turn", read_turn),
     ("webrtc-signalling", read_signalling),
@@ -84,6 +91,33 @@ fn read_frames(data: &[u8]) {
     let mut stream = Cursor::new(data);
     while let Ok(Some(frame)) = block_on(frame::read(&mut stream, 1000)) {
         assert!(frame.len() <= 1000);
+    }
+}
+
+fn read_content(data: &[u8]) {
+    let Some((content_type, bytes)) = data.split_first() else { return };
+    if let Ok(content) = Content::decode((*content_type).into(), bytes) {
+        assert_eq!(content.encode().as_deref(), Ok(bytes));
+    }
+}
+
+fn read_op(data: &[u8]) {
+    if let Ok(op) = Envelope::decode(data) {
+        assert_eq!(op.encode(), data);
+        let without_body = op.encode_without_body();
+        assert_eq!(Envelope::decode(&without_body).map(|less| less.id()), Ok(op.id()));
+    }
+}
+
+fn read_op_body(data: &[u8]) {
+    if let Ok(body) = Body::read(data.to_vec()) {
+        assert!(data.get(20..).is_some_and(|rest| rest.starts_with(body.content())));
+    }
+}
+
+fn read_op_id(text: &str) {
+    if let Some(id) = OpId::parse(text) {
+        assert_eq!(id.to_string(), text);
     }
 }
 
