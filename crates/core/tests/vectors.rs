@@ -13,6 +13,8 @@ mod epoch;
 mod op;
 #[path = "vectors/op_id.rs"]
 mod op_id;
+#[path = "vectors/sync.rs"]
+mod sync;
 
 use chats_core::hlc::Hlc;
 use serde_json::{Value, json};

@@ -217,12 +217,18 @@ impl IdSet {
     }
 }
 
+impl Extend<OpId> for IdSet {
+    fn extend<I: IntoIterator<Item = OpId>>(&mut self, ids: I) {
+        ids.into_iter().for_each(|id| {
+            self.insert(id);
+        });
+    }
+}
+
 impl FromIterator<OpId> for IdSet {
     fn from_iter<I: IntoIterator<Item = OpId>>(ids: I) -> Self {
         let mut set = Self::default();
-        ids.into_iter().for_each(|id| {
-            set.insert(id);
-        });
+        set.extend(ids);
         set
     }
 }
