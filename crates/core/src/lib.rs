@@ -14,6 +14,7 @@
 //! * [`seats`]: who had which seat at which version, replayed from the contract's changes;
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
 //! * [`control`], [`wrap`]: what a community keeps besides its ops, and keys sealed to devices;
+//! * [`devices`]: whose each device is and was, and what keys are sealed to it with;
 //! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
 //! * [`sync`]: two devices bring what they have to the same;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
@@ -35,6 +36,7 @@ pub mod channel;
 pub mod config;
 pub mod content;
 pub mod control;
+pub mod devices;
 pub mod epoch;
 #[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::expect_used, clippy::indexing_slicing)]
