@@ -26,8 +26,11 @@ pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
     // With a target named, the flags are not for build scripts and macros.
     process::run("building the fuzzer", cargo.args(["--target", &host]))?;
     let program = folder.join("target").join(&host).join("native/chats-fuzz");
-    // Without a decoder it lists all of them.
-    let listed = Command::new(&program).arg("-runs=1").output().context("starting the fuzzer")?;
+    // Where it puts what it takes for a finding.
+    let findings = format!("-artifact_prefix={}/", folder.display());
+    // Without a decoder it lists all of them and ends, which it takes for one.
+    let listed = Command::new(&program).args(["-runs=1", &findings]).output();
+    let listed = listed.context("starting the fuzzer")?;
     let listed = String::from_utf8(listed.stdout)?;
     let decoders: Vec<&str> =
         listed.lines().filter(|name| decoder.is_none_or(|only| only == *name)).collect();
@@ -43,7 +46,7 @@ pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
             .arg("-max_len=20000")
             .arg("-timeout=10")
             .arg("-verbosity=0")
-            .arg(format!("-artifact_prefix={}/", folder.display()))
+            .arg(&findings)
             .arg(&corpus);
         process::run(&format!("fuzzing {name}"), &mut fuzzer)?;
     }
