@@ -1,18 +1,22 @@
-//! What is kept between visits: the device, its certificates, settings. In IndexedDB.
+//! What is kept between visits: the device, its certificates, settings, and in databases of their
+//! own the rows of stores ([`IndexedDb`]). In IndexedDB.
 //!
-//! The device's seed is sealed with AES-256-GCM under a key of Web Crypto that cannot be
-//! extracted: it is stored as a `CryptoKey`, and what can be copied out of the database without
-//! running in this origin is of no use. Commits have the browser's default durability (`idb`
+//! The device's seed and the key to its stores are sealed with AES-256-GCM under a key of Web
+//! Crypto that cannot be extracted: it is stored as a `CryptoKey`, and what can be copied out of
+//! the database without running in this origin is of no use. Commits have the browser's default durability (`idb`
 //! offers no other): after a crash of the machine the last one may be missing, as if it had not
 //! been made. All rows of a device are written in one transaction.
 
+mod rows;
 mod seal;
 mod usage;
 
 use crate::js::{error_text, window_has};
-use chats_core::id::DeviceSecret;
+use chats_core::{id::DeviceSecret, seal::SealKey};
 use js_sys::Uint8Array;
 use rexie::{ObjectStore, Rexie, Transaction, TransactionMode, TransactionResult};
+pub use rows::{IndexedDb, delete};
+use seal::Secret;
 use thiserror::Error;
 pub use usage::{Usage, usage};
 use wasm_bindgen::{JsCast, JsValue};
@@ -21,13 +25,14 @@ const DATABASE: &str = "community-chats";
 const VERSION: u32 = 1;
 /// One row, [`CURRENT`]: the `CryptoKey`.
 const KEYS: &str = "keys";
-/// One row, [`CURRENT`]: the sealed seed.
+/// Two rows: the sealed seed, [`CURRENT`], and the sealed [`DATA_KEY`].
 const DEVICE: &str = "device";
 /// Certificates of that device, by registry.
 const CERTIFICATES: &str = "certificates";
 /// Texts, by name.
 const SETTINGS: &str = "settings";
 const CURRENT: &str = "current";
+const DATA_KEY: &str = "data key";
 /// The largest certificate kept, in bytes.
 const MAX_CERTIFICATE: u32 = 16 * 1024;
 
@@ -114,29 +119,60 @@ impl Storage {
             (Some(key), Some(sealed)) => (key, sealed),
             _ => return Err(StorageError::Corrupt { what: "device" }),
         };
-        let seed =
-            seal::unseal(&key, &sealed).await.ok_or(StorageError::Corrupt { what: "device" })?;
+        let seed = seal::unseal(&key, Secret::Device, &sealed)
+            .await
+            .ok_or(StorageError::Corrupt { what: "device" })?;
         Ok(Some(DeviceSecret::from_seed(&seed)))
     }
 
-    /// Makes a new device in place of any that was there; certificates of that one go with it.
+    /// Makes a new device in place of any that was there; certificates and the data key of that
+    /// one go with it.
     ///
     /// # Errors
     /// The browser could not make or keep the key.
     pub async fn create_device(&self) -> Result<DeviceSecret, StorageError> {
-        let device = seal::new_device();
-        let (key, sealed) = seal::seal(&device)
-            .await
-            .map_err(|error| StorageError::Other { reason: error_text(&error) })?;
+        let seed = seal::random_secret();
+        let key = seal::new_key().await.map_err(|error| failed(&error))?;
+        let sealed =
+            seal::seal(&key, Secret::Device, &seed).await.map_err(|error| failed(&error))?;
         let transaction = self.begin(&[KEYS, DEVICE, CERTIFICATES], TransactionMode::ReadWrite)?;
         transaction.store(CERTIFICATES)?.clear().await?;
+        transaction.store(DEVICE)?.clear().await?;
         write(&transaction, KEYS, CURRENT, &key).await?;
         write(&transaction, DEVICE, CURRENT, &sealed).await?;
         finish(transaction).await?;
-        Ok(device)
+        Ok(DeviceSecret::from_seed(&seed))
     }
 
-    /// Deletes the device and its certificates; settings stay.
+    /// The key that this device seals the rows of its stores with; made when it is first asked
+    /// for. Another device has another one: what was sealed before cannot be read any more.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if there is no device, or its rows cannot be unsealed.
+    pub async fn data_key(&self) -> Result<SealKey, StorageError> {
+        const CORRUPT: StorageError = StorageError::Corrupt { what: "data key" };
+        for _ in 0..2 {
+            let transaction = self.begin(&[KEYS, DEVICE], TransactionMode::ReadOnly)?;
+            let key = read(&transaction, KEYS, CURRENT).await?.ok_or(CORRUPT)?;
+            if let Some(sealed) = read(&transaction, DEVICE, DATA_KEY).await? {
+                let data_key = seal::unseal(&key, Secret::Data, &sealed).await.ok_or(CORRUPT)?;
+                return Ok(SealKey::new(data_key));
+            }
+            let key = key.dyn_into().map_err(|_| CORRUPT)?;
+            let sealed = seal::seal(&key, Secret::Data, &seal::random_secret()).await;
+            let sealed = sealed.map_err(|error| failed(&error))?;
+            let transaction = self.begin(&[DEVICE], TransactionMode::ReadWrite)?;
+            // Should another tab have made one meanwhile, that stands and this fails; what stands
+            // is read in the next round.
+            if transaction.store(DEVICE)?.add(&sealed, Some(&DATA_KEY.into())).await.is_ok() {
+                finish(transaction).await?;
+            }
+        }
+        Err(CORRUPT)
+    }
+
+    /// Deletes the device, its certificates and its data key, without which its stores cannot be
+    /// read any more; settings stay.
     ///
     /// # Errors
     /// The browser could not delete them.
@@ -206,6 +242,10 @@ impl Storage {
     fn begin(&self, stores: &[&str], mode: TransactionMode) -> Result<Transaction, StorageError> {
         Ok(self.database.transaction(stores, mode)?)
     }
+}
+
+fn failed(exception: &JsValue) -> StorageError {
+    StorageError::Other { reason: error_text(exception) }
 }
 
 async fn read(

@@ -7,6 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test_configure;
 
 mod audio;
 mod page;
+mod rows;
 mod rpc;
 mod rtc;
 mod storage;
