@@ -3,6 +3,8 @@
 //! ours reads it must write back as the same bytes.
 #![no_main]
 
+mod sync;
+
 use chats_core::{
     certificate::DeviceCertificate,
     config::Config,
@@ -12,6 +14,7 @@ use chats_core::{
     id::MeetingName,
     op::{Body, Envelope, Header, OpId},
     presence::MeetingMessage,
+    sync::SyncMessage,
     turn::{self, TurnAnswer},
     wire,
 };
@@ -33,7 +36,7 @@ use std::sync::OnceLock;
 type Read = fn(&[u8]);
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-const DECODERS: [(&str, Read); 18] = [
+const DECODERS: [(&str, Read); 20] = [
     ("address", |data| text(data, read_address)),
     ("certificate", cbor::<DeviceCertificate>),
     ("config", |data| text(data, |text| drop(Config::parse(text)))),
@@ -49,6 +52,8 @@ const DECODERS: [(&str, Read); 18] = [
     ("op-header", cbor::<Header>),
     ("op-id", |data| text(data, read_op_id)),
     ("sdp", |data| text(data, read_sdp)),
+    ("sync", read_sync),
+    ("sync-session", sync::read_session),
     ("turn", read_turn),
     ("webrtc-signalling", read_signalling),
     ("webrtc-stream", read_stream),
@@ -125,6 +130,12 @@ fn read_op_id(text: &str) {
 
 fn read_sdp(text: &str) {
     let _ = sdp::fingerprint(text);
+}
+
+fn read_sync(data: &[u8]) {
+    if let Ok(message) = SyncMessage::read(data) {
+        assert_eq!(wire::encode(&message), data);
+    }
 }
 
 fn read_turn(data: &[u8]) {
