@@ -53,6 +53,7 @@ impl Behaviour {
         signalling: Signalling,
         linking: &Linking,
     ) -> Result<Self, StartError> {
+        let own = key.public().to_peer_id();
         let channels = Channel::ALL.map(|channel| StreamProtocol::new(channel.protocol()));
         let proof = StreamProtocol::new(proof::PROTOCOL);
         Ok(Self {
@@ -65,8 +66,8 @@ impl Behaviour {
             relay,
             ping: ping(),
             streams: streams::Behaviour::new(channels.into_iter().chain([proof])),
-            gossip: gossip::Behaviour::new(linking.is_link).map_err(StartError::Gossip)?,
-            carrier: carry::carrier(key.public().to_peer_id(), &linking.linked),
+            gossip: gossip::Behaviour::new(own, linking.is_link).map_err(StartError::Gossip)?,
+            carrier: carry::carrier(own, &linking.linked),
             signalling,
         })
     }

@@ -91,6 +91,8 @@ pub(crate) struct Driver {
     heard: SmallMap<ConnectionId, Instant>,
     /// Links of devices that are said to be gone, and since when they did not answer a ping.
     suspects: SmallMap<ConnectionId, Instant>,
+    /// With which linked member the next who help to dial begin.
+    carried: usize,
     lingering: SmallMap<ConnectionId, Lingering>,
     reading: SelectAll<BoxStream<'static, Incoming>>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
@@ -133,6 +135,7 @@ impl Driver {
             dialing: SmallMap::new(),
             heard: SmallMap::new(),
             suspects: SmallMap::new(),
+            carried: 0,
             lingering: SmallMap::new(),
             reading: SelectAll::new(),
             writing: FuturesUnordered::new(),

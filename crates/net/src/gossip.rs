@@ -3,9 +3,10 @@
 //! [`Behaviour`] stands around gossipsub and decides which connections it sees:
 //!
 //! - only direct links: there is no gossip on circuits and with relays;
-//! - of each device one connection, the newest. gossipsub 0.50.1 falls silent on a second
-//!   connection to a peer that it knows once the first one closes, since nothing wakes the second
-//!   one's handler. So the first is taken from it before it sees the second;
+//! - of each device one connection, the one that the driver keeps. gossipsub 0.50.1 falls silent
+//!   on a second connection to a peer that it knows once the first one closes, since nothing wakes
+//!   the second one's handler. So one that will not be kept is not shown to it, and the first is
+//!   taken from it before it sees one that takes its place;
 //! - nothing from a device before [`Behaviour::admit`]. What arrives until then is held back, and
 //!   since gossipsub knows of no subscription, nothing is published to it.
 
@@ -48,6 +49,7 @@ pub(crate) enum Event {
 /// See the module.
 pub(crate) struct Behaviour {
     inner: gossipsub::Behaviour,
+    own: PeerId,
     /// Whether a connection between these addresses is a direct link.
     is_link: fn(&Multiaddr) -> bool,
     topic: Option<TopicHash>,
@@ -64,7 +66,7 @@ struct Seen {
 
 impl Behaviour {
     /// `Err` only if gossipsub finds fault with constants.
-    pub(crate) fn new(is_link: fn(&Multiaddr) -> bool) -> Result<Self, String> {
+    pub(crate) fn new(own: PeerId, is_link: fn(&Multiaddr) -> bool) -> Result<Self, String> {
         let config = gossipsub::ConfigBuilder::default()
             .validation_mode(ValidationMode::Anonymous)
             .validate_messages()
@@ -75,7 +77,7 @@ impl Behaviour {
             .build()
             .map_err(|error| error.to_string())?;
         let inner = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)?;
-        Ok(Self { inner, is_link, topic: None, seen: SmallMap::new() })
+        Ok(Self { inner, own, is_link, topic: None, seen: SmallMap::new() })
     }
 
     /// Takes part in the gossip of one topic, and in that of no other.
@@ -129,6 +131,19 @@ impl Behaviour {
         }
         for event in held {
             self.inner.on_connection_handler_event(peer_id, connection, event);
+        }
+    }
+
+    /// Whether the driver keeps a new link to `peer` that we dialled, or did not: not beside one
+    /// that is proven, and of two that are not the one that the smaller key dialled.
+    pub(crate) fn keeps(&self, peer: PeerId, dialer: bool) -> bool {
+        self.seen.get(&peer).is_none_or(|seen| !seen.admitted && dialer == (self.own < peer))
+    }
+
+    /// The driver closes a link.
+    pub(crate) fn give_up(&mut self, peer: PeerId, connection: ConnectionId) {
+        if self.seen.get(&peer).is_some_and(|seen| seen.connection == connection) {
+            self.take_away(peer);
         }
     }
 
@@ -187,7 +202,7 @@ impl NetworkBehaviour for Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !(self.is_link)(local) {
+        if !(self.is_link)(local) || !self.keeps(peer, false) {
             return Ok(Either::Right(dummy::ConnectionHandler));
         }
         self.see(peer, connection);
@@ -204,7 +219,7 @@ impl NetworkBehaviour for Behaviour {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !(self.is_link)(addr) {
+        if !(self.is_link)(addr) || !self.keeps(peer, true) {
             return Ok(Either::Right(dummy::ConnectionHandler));
         }
         self.see(peer, connection);
@@ -224,10 +239,7 @@ impl NetworkBehaviour for Behaviour {
                 }
             }
             FromSwarm::ConnectionClosed(closed) => {
-                let seen = self.seen.get(&closed.peer_id);
-                if seen.is_some_and(|seen| seen.connection == closed.connection_id) {
-                    self.take_away(closed.peer_id);
-                }
+                self.give_up(closed.peer_id, closed.connection_id);
             }
             _ => {}
         }
@@ -267,5 +279,119 @@ impl NetworkBehaviour for Behaviour {
             return Poll::Ready(event);
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first link, and one beside it.
+    fn links() -> (ConnectionId, ConnectionId) {
+        (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2))
+    }
+
+    /// Two keys, the smaller first.
+    fn peers() -> (PeerId, PeerId) {
+        let (one, other) = (PeerId::random(), PeerId::random());
+        (one.min(other), one.max(other))
+    }
+
+    fn gossip(own: PeerId) -> Behaviour {
+        Behaviour::new(own, |_| true).unwrap()
+    }
+
+    /// A link to `peer` comes up, dialled here or there.
+    fn established(gossip: &mut Behaviour, peer: PeerId, connection: ConnectionId, dialer: bool) {
+        let addr = Multiaddr::empty();
+        let endpoint = if dialer {
+            let (role_override, port_use) = (Endpoint::Dialer, PortUse::New);
+            let made = gossip.handle_established_outbound_connection(
+                connection,
+                peer,
+                &addr,
+                role_override,
+                port_use,
+            );
+            assert!(made.is_ok());
+            ConnectedPoint::Dialer { address: addr, role_override, port_use }
+        } else {
+            let made = gossip.handle_established_inbound_connection(connection, peer, &addr, &addr);
+            assert!(made.is_ok());
+            ConnectedPoint::Listener { local_addr: addr.clone(), send_back_addr: addr }
+        };
+        gossip.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+            peer_id: peer,
+            connection_id: connection,
+            endpoint: &endpoint,
+            failed_addresses: &[],
+            other_established: 0,
+        }));
+    }
+
+    fn closed(gossip: &mut Behaviour, peer: PeerId, connection: ConnectionId) {
+        gossip.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+            peer_id: peer,
+            connection_id: connection,
+            endpoint: &ConnectedPoint::Listener {
+                local_addr: Multiaddr::empty(),
+                send_back_addr: Multiaddr::empty(),
+            },
+            cause: None,
+            remaining_established: 1,
+        }));
+    }
+
+    fn sees(gossip: &Behaviour, peer: PeerId) -> bool {
+        gossip.inner.all_peers().any(|(known, _)| *known == peer)
+    }
+
+    #[test]
+    fn a_second_link_beside_a_proven_one_comes_and_goes_without_a_trace() {
+        let (link, other) = links();
+        let (smaller, greater) = peers();
+        for (own, peer) in [(smaller, greater), (greater, smaller)] {
+            for dialer in [true, false] {
+                let mut gossip = gossip(own);
+                established(&mut gossip, peer, link, true);
+                gossip.admit(peer, link);
+                established(&mut gossip, peer, other, dialer);
+                closed(&mut gossip, peer, other);
+                assert!(sees(&gossip, peer));
+                let seen = gossip.seen.get(&peer).unwrap();
+                assert!(seen.connection == link && seen.admitted);
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_links_the_one_that_the_smaller_key_dialled_is_seen() {
+        let (link, other) = links();
+        let (smaller, greater) = peers();
+        for (own, peer) in [(smaller, greater), (greater, smaller)] {
+            let counts = own < peer;
+            for (first, then) in [(counts, !counts), (!counts, counts)] {
+                let mut gossip = gossip(own);
+                established(&mut gossip, peer, link, first);
+                established(&mut gossip, peer, other, then);
+                let kept = if first == counts { link } else { other };
+                gossip.admit(peer, kept);
+                assert!(gossip.seen.get(&peer).unwrap().admitted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_that_was_given_up_makes_room_for_the_next_at_once() {
+        let (link, other) = links();
+        let (own, peer) = peers();
+        let mut gossip = gossip(own);
+        established(&mut gossip, peer, link, true);
+        gossip.give_up(peer, link);
+        established(&mut gossip, peer, other, false);
+        closed(&mut gossip, peer, link);
+        gossip.admit(peer, other);
+        assert!(sees(&gossip, peer));
+        assert!(gossip.seen.get(&peer).unwrap().admitted);
     }
 }

@@ -135,7 +135,8 @@ impl Driver {
         };
         let circuit = |addr: Multiaddr| addr.with(Protocol::P2pCircuit).with(Protocol::P2p(peer));
         let relays = self.relays.towards(device);
-        let circuits: Vec<_> = relays.into_iter().chain(self.carriers()).map(circuit).collect();
+        let carriers = self.carriers();
+        let circuits: Vec<_> = relays.into_iter().chain(carriers).map(circuit).collect();
         if circuits.is_empty() {
             return self.tell(fail("no relay and no member is connected who could help"));
         }

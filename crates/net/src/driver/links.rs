@@ -183,7 +183,7 @@ impl Driver {
         let (Some(theirs), Some(session), Some(Fingerprints { own, theirs: their_certificate })) =
             (device, session.filter(|session| session.passed), certificates)
         else {
-            self.swarm.close_connection(link);
+            self.close_link(peer, link);
             return;
         };
         let view = View { theirs, own_certificate: own, their_certificate, dialer };
@@ -200,7 +200,7 @@ impl Driver {
             session.direct = Direct::Unproven(unproven);
         }
         if let Some(superfluous) = superfluous {
-            self.swarm.close_connection(superfluous);
+            self.close_link(peer, superfluous);
         }
         if dialer && superfluous != Some(link) {
             let protocol = StreamProtocol::new(proof::PROTOCOL);
@@ -229,7 +229,8 @@ impl Driver {
             (Ok(()), Direct::Unproven(unproven)) => self.linked(device, unproven),
             (Ok(()), _) => {}
             (Err(error), _) => {
-                self.swarm.close_connection(connection);
+                let peer = session.peer;
+                self.close_link(peer, connection);
                 let attack = matches!(error, ProofError::Forged);
                 self.link_failed(device, attack, &error.to_string());
             }
@@ -333,10 +334,9 @@ impl Driver {
     pub(super) fn direct_ended(&mut self, peer: PeerId, direct: &Direct) {
         match direct {
             Direct::None | Direct::Dialing(_) => {}
-            Direct::Unproven(unproven) => {
-                self.swarm.close_connection(unproven.link);
-            }
+            Direct::Unproven(unproven) => self.close_link(peer, unproven.link),
             Direct::Proven(proven) => {
+                self.swarm.behaviour_mut().gossip.give_up(peer, proven.link);
                 if let Some(listener) = proven.listener {
                     self.swarm.remove_listener(listener);
                 }
@@ -344,6 +344,11 @@ impl Driver {
             }
         }
         self.swarm.behaviour_mut().answer_links(peer, false);
+    }
+
+    fn close_link(&mut self, peer: PeerId, link: ConnectionId) {
+        self.swarm.behaviour_mut().gossip.give_up(peer, link);
+        self.swarm.close_connection(link);
     }
 
     /// A relay says that a device is gone. Then its link must show soon that it is not: the browser
@@ -355,11 +360,17 @@ impl Driver {
         }
     }
 
-    /// Members at whom others may be reachable.
-    pub(super) fn carriers(&self) -> Vec<Multiaddr> {
+    /// Members at whom others may be reachable, other ones each time.
+    pub(super) fn carriers(&mut self) -> Vec<Multiaddr> {
         let linked = |session: &&Session| session.direct.link().is_some();
         let linked = self.devices.0.values().filter(linked);
-        linked.take(MAX_CARRIERS).map(|session| (self.linking.address)(session.peer)).collect()
+        let mut peers: Vec<_> = linked.map(|session| session.peer).collect();
+        let from = self.carried % peers.len().max(1);
+        peers.rotate_left(from);
+        peers.truncate(MAX_CARRIERS);
+        // By one more than are named: whoever is dialled every second time meets all, too.
+        self.carried = from + peers.len() + 1;
+        peers.into_iter().map(self.linking.address).collect()
     }
 
     /// Gives up on links that are not proven in time, or to which not everything moves.
