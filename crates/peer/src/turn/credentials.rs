@@ -9,7 +9,7 @@ use chats_core::{
 };
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 use turn_server_proto::stun::types::attribute::Userhash;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 pub(super) const REALM: &str = "community-chats";
 /// Devices that hold a credential at once.
 const MAX_DEVICES: usize = 8192;
+/// Of these of one wallet, which may certify as many devices as it likes.
+const MAX_PER_WALLET: usize = 8;
 
 /// Makes credentials and knows them again.
 ///
@@ -52,8 +54,9 @@ impl Credentials {
     }
 
     /// A credential for a device of `wallet`, from `now` on for an hour; `None` while too many
-    /// have one.
+    /// have one. The newest devices of a wallet count; what an older one has is forgotten.
     pub(super) fn issue(&mut self, device: DeviceKey, wallet: Wallet, now: Time) -> Option<User> {
+        self.forget_older(device, wallet);
         if self.devices.len() >= MAX_DEVICES {
             self.devices.retain(|_, holder| now < holder.expires);
             self.hashes.retain(|_, device| self.devices.contains_key(device));
@@ -70,6 +73,21 @@ impl Credentials {
         }
         self.hashes.insert(hash, device);
         Some(User { password: self.password(&name), name, wallet, expires })
+    }
+
+    /// Makes room for `device` among those of its wallet.
+    fn forget_older(&mut self, device: DeviceKey, wallet: Wallet) {
+        let others = self.devices.iter();
+        let others = others.filter(|(other, one)| **other != device && one.wallet == wallet);
+        if others.clone().count() < MAX_PER_WALLET {
+            return;
+        }
+        let oldest = others.min_by_key(|(other, one)| (one.expires, Reverse(**other)));
+        if let Some(gone) = oldest.map(|(other, _)| *other)
+            && let Some(gone) = self.devices.remove(&gone)
+        {
+            self.hashes.remove(&gone.hash);
+        }
     }
 
     /// Who is behind a name, unless it has expired or was not made here.
@@ -166,15 +184,40 @@ mod tests {
         }
     }
 
+    /// One of eight devices each.
+    fn wallet(n: usize) -> Wallet {
+        let mut wallet = [0; 20];
+        wallet[..8].copy_from_slice(&(n / MAX_PER_WALLET).to_le_bytes());
+        Wallet(wallet)
+    }
+
+    #[test]
+    fn of_one_wallet_the_newest_eight_devices_count_and_take_no_places_of_others() {
+        let mut credentials = credentials();
+        let other = credentials.issue(device(1000), Wallet([2; 20]), NOW).unwrap().name;
+        let at = |n: usize| NOW + Duration::from_secs(n as u64);
+        let issue = |n| credentials.issue(device(n), WALLET, at(n)).unwrap().name;
+        let names: Vec<_> = (0..20).map(issue).collect();
+        let now = at(20);
+        let found = |name: &String| credentials.find(name, now).is_some();
+        assert!(!names[..12].iter().any(found) && names[12..].iter().all(found));
+        assert!(found(&other));
+        let hashed = |name: &String| credentials.find_hash(&Userhash::compute(name, REALM), now);
+        assert!(hashed(&names[11]).is_none() && hashed(&names[12]).is_some());
+        assert_eq!((credentials.devices.len(), credentials.hashes.len()), (9, 9));
+        // One that has a place is no newcomer.
+        credentials.issue(device(15), WALLET, now).unwrap();
+        assert!(credentials.find(&names[12], now).is_some());
+    }
+
     #[test]
     fn expired_holders_make_room_for_others() {
         let mut credentials = credentials();
-        for n in 0..MAX_DEVICES {
-            assert!(credentials.issue(device(n), WALLET, NOW).is_some());
-        }
-        assert!(credentials.issue(device(MAX_DEVICES), WALLET, NOW).is_none());
-        assert!(credentials.issue(device(0), WALLET, NOW).is_some());
-        assert!(credentials.issue(device(MAX_DEVICES), WALLET, NOW + HOUR).is_some());
+        let mut issue = |n, now| credentials.issue(device(n), wallet(n), now).is_some();
+        assert!((0..MAX_DEVICES).all(|n| issue(n, NOW)));
+        assert!(!issue(MAX_DEVICES, NOW));
+        assert!(issue(0, NOW));
+        assert!(issue(MAX_DEVICES, NOW + HOUR));
         assert_eq!((credentials.devices.len(), credentials.hashes.len()), (1, 1));
     }
 }
