@@ -35,6 +35,7 @@ use tokio::time::Instant;
 
 pub use limits::{
     MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_CIRCUITS, MAX_CIRCUITS_PER_PEER, MAX_RESERVATIONS,
+    site,
 };
 pub use turn::TurnQuestion;
 
@@ -314,10 +315,12 @@ fn log(event: &circuit::Event) {
     }
 }
 
+/// Whose shares a connection from `addr` uses.
 fn ip(addr: &Multiaddr) -> Option<IpAddr> {
-    addr.iter().find_map(|part| match part {
+    let ip = addr.iter().find_map(|part| match part {
         Protocol::Ip4(ip) => Some(ip.into()),
         Protocol::Ip6(ip) => Some(ip.into()),
         _ => None,
-    })
+    });
+    ip.map(site)
 }

@@ -4,7 +4,11 @@ use libp2p::{
     connection_limits::{self, ConnectionLimits},
     relay,
 };
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 /// Devices that can be reached through the relay at once, unless the operator says otherwise.
 pub const MAX_RESERVATIONS: usize = 1024;
@@ -62,4 +66,14 @@ pub(super) fn connections(max_reservations: usize) -> connection_limits::Behavio
             .with_max_established(Some(reserved.saturating_add(SPARE_CONNECTIONS)))
             .with_max_established_per_peer(Some(MAX_CONNECTIONS_PER_PEER)),
     )
+}
+
+/// What counts as one address where each has a share: of IPv6 the network of a household (a /64),
+/// which may use any address in it.
+#[must_use]
+pub fn site(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip => ip,
+    }
 }

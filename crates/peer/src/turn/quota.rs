@@ -8,10 +8,8 @@ use chats_core::{
     id::Wallet,
     time::{Duration, Time},
 };
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-};
+use chats_net::relay::site;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Bytes a second each way: 1 Mbit/s.
 const RATE: u64 = 125_000;
@@ -204,14 +202,6 @@ fn make_room<K: Ord + Copy>(meters: &mut BTreeMap<K, Meter>, now: Time) {
         let unused = meters.iter().filter(|(_, meter)| meter.allocations == 0);
         let least = unused.min_by_key(|(_, meter)| meter.carried).map(|(key, _)| *key);
         least.and_then(|key| meters.remove(&key));
-    }
-}
-
-/// What counts as one address: of IPv6 the network of a household, which may use any address in it.
-fn site(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        ip => ip,
     }
 }
 

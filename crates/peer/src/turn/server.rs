@@ -11,6 +11,7 @@ use super::{
     tcp,
 };
 use chats_core::time::Time;
+use chats_net::relay::site;
 use rand::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -40,11 +41,11 @@ const PORTS: std::ops::Range<u16> = 49_152..50_176;
 const _: () = assert!((PORTS.end - PORTS.start) as usize == MAX_ALLOCATIONS);
 /// Clients that have allocated nothing yet.
 const MAX_PENDING: usize = 1024;
-/// Answers a second to those without a session.
-const MAX_BINDINGS: u32 = 2000;
-/// New sessions a second: each may send a few times as much as it receives, to an address that
-/// may be false.
-const MAX_NEW: u32 = 500;
+/// Answers a second to those without a session, and of these to one address.
+const MAX_BINDINGS: (u32, u32) = (2000, 100);
+/// New sessions a second, and of these from one address: each may send a few times as much as it
+/// receives, to an address that may be false.
+const MAX_NEW: (u32, u32) = (500, 16);
 /// How often those who left are forgotten.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -157,25 +158,34 @@ impl Entry {
     }
 }
 
-/// So many a second, and no more.
+/// So many a second in all and for each address, and no more.
 struct Pace {
     most: u32,
+    each: u32,
     left: u32,
+    /// What each took of this second; who took nothing is not in it.
+    taken: BTreeMap<IpAddr, u32>,
     since: Instant,
 }
 
 impl Pace {
-    fn new(most: u32) -> Self {
-        Self { most, left: most, since: Instant::now() }
+    fn new((most, each): (u32, u32)) -> Self {
+        Self { most, each, left: most, taken: BTreeMap::new(), since: Instant::now() }
     }
 
-    fn take(&mut self) -> bool {
+    fn take(&mut self, from: IpAddr) -> bool {
         if self.since.elapsed() >= Duration::from_secs(1) {
             (self.left, self.since) = (self.most, Instant::now());
+            self.taken.clear();
         }
-        let take = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        take
+        let site = site(from);
+        let taken = self.taken.get(&site).copied().unwrap_or_default();
+        if self.left == 0 || taken >= self.each {
+            return false;
+        }
+        self.left -= 1;
+        self.taken.insert(site, taken + 1);
+        true
     }
 }
 
@@ -244,13 +254,13 @@ impl Udp {
         }
         let Ok(message) = Message::from_bytes(packet) else { return };
         if let Some(answer) = binding(&message, from) {
-            if self.bindings.take() && self.socket.try_send_to(&answer, from).is_err() {
+            if self.bindings.take(from.ip()) && self.socket.try_send_to(&answer, from).is_err() {
                 tracing::trace!("an answer was dropped");
             }
             return;
         }
         // Indications of those without an allocation mean nothing.
-        if message.has_class(MessageClass::Request) && self.new.take() {
+        if message.has_class(MessageClass::Request) && self.new.take(from.ip()) {
             self.open(packet, from);
         }
     }
@@ -297,7 +307,7 @@ mod tests {
             clients: BTreeMap::new(),
             pending: VecDeque::new(),
             bindings: Pace::new(MAX_BINDINGS),
-            new: Pace::new(u32::MAX),
+            new: Pace::new((u32::MAX, u32::MAX)),
         }
     }
 
@@ -334,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn only_requests_of_strangers_open_a_session_and_not_too_many_a_second() {
         let mut server = by_hand().await;
-        server.new = Pace::new(3);
+        server.new = Pace::new((3, 3));
         let from = |n: u16| SocketAddr::new(LOOPBACK, 20_000 + n);
         let samples = samples();
         // Channel data, and an indication.
@@ -347,5 +357,22 @@ mod tests {
             server.take(&samples[2], from(n));
         }
         assert_eq!(server.clients.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn new_sessions_of_one_household_leave_room_for_others() {
+        let mut server = by_hand().await;
+        server.new = Pace::new((500, 2));
+        let allocate = &samples()[2];
+        let from = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        for port in 1..10 {
+            server.take(allocate, from(&format!("192.0.2.1:{port}")));
+            // Another address each time, of the same network.
+            server.take(allocate, from(&format!("[2001:db8::{port}]:1")));
+        }
+        assert_eq!(server.clients.len(), 4);
+        server.take(allocate, from("192.0.2.2:1"));
+        server.take(allocate, from("[2001:db8:0:1::1]:1"));
+        assert_eq!(server.clients.len(), 6);
     }
 }

@@ -40,6 +40,9 @@ use turn_server_proto::{
 pub(super) const MAX_WAITING: usize = 64;
 /// How long a client may take to allocate something.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Datagrams of a client that has allocated nothing yet: each may be answered by a larger one, to
+/// an address that may be false. Two exchanges, most of them lost and repeated.
+pub(super) const MAX_UNPROVEN: u32 = 12;
 /// Addresses for which a client may have permissions at once and over time.
 const MAX_PEERS: usize = 256;
 /// The largest datagram that is carried. Media and data channels keep below 1,500 bytes.
@@ -105,6 +108,8 @@ pub(super) struct Session {
     user: Option<User>,
     relayed: Option<Relayed>,
     peers: BTreeSet<IpAddr>,
+    /// How much of [`MAX_UNPROVEN`] is left.
+    unproven: u32,
     /// When the session ends whatever happens.
     until: Instant,
 }
@@ -118,7 +123,8 @@ impl Session {
         let engine = TurnServer::new(TransportType::Udp, listen, REALM.to_owned());
         let until = Instant::now() + PATIENCE;
         let (user, relayed, peers) = (None, None, BTreeSet::new());
-        Self { shared, client, listen, engine, user, relayed, peers, until }
+        let unproven = MAX_UNPROVEN;
+        Self { shared, client, listen, engine, user, relayed, peers, unproven, until }
     }
 
     /// Serves until the client, its credential or its share of the quotas is gone. `opened` is
@@ -231,6 +237,10 @@ impl Session {
     }
 
     fn client_says(&mut self, packet: Vec<u8>) -> Result<(), Over> {
+        if self.relayed.is_none() {
+            let Some(left) = self.unproven.checked_sub(1) else { return Ok(()) };
+            self.unproven = left;
+        }
         if let Ok(message) = Message::from_bytes(&packet) {
             if let Some(answer) = binding(&message, self.client.address()) {
                 self.client.send(answer);

@@ -7,6 +7,7 @@ use super::{
     peers::Peers,
     quota::{Pass, Way},
     server::{self, Shared},
+    session::MAX_UNPROVEN,
     sockets,
 };
 use chats_core::{
@@ -335,6 +336,30 @@ async fn signed_nonsense_from_a_member_does_not_end_its_session() {
         }
     }
     still_served(&mut member, &socket).await;
+}
+
+#[tokio::test]
+async fn who_does_not_prove_to_be_there_is_answered_a_few_times_and_then_no_more() {
+    let server = Server::start().await;
+    let (stranger, _) = peer().await;
+    let samples = turn_client::samples();
+    let (mut answers, mut silent) = (0, 0);
+    let mut buffer = [0; 2000];
+    // One after the other, so that none is lost on the way; requests for the own address count too.
+    for request in [&samples[2], &samples[1]].into_iter().cycle().take(100) {
+        stranger.send_to(request, server.address).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_millis(200), stranger.recv(&mut buffer));
+        match answer.await {
+            Ok(answer) => answer.map(|_| (answers, silent) = (answers + 1, 0)).unwrap(),
+            Err(_) => silent += 1,
+        }
+        if silent == 5 {
+            break;
+        }
+    }
+    assert!((4..=MAX_UNPROVEN).contains(&answers), "{answers}");
+    // Another one is served meanwhile.
+    server.allocated(ALICE).await;
 }
 
 /// Waits until what a member sends reaches its peer.
