@@ -13,11 +13,13 @@ use futures::{
     stream::FuturesUnordered,
 };
 use libp2p::{Stream, swarm::ConnectionId};
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::timeout;
 
 /// Devices that ask at once.
 const MAX_STREAMS: usize = 256;
+/// Of these at one address (see [`site`](super::site)). Behind a proxy all share them.
+const MAX_PER_ADDRESS: usize = 8;
 /// How long a device may take to send its request, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct TurnQuestion {
     /// Who asks, as its connection proves.
     pub device: DeviceKey,
-    /// From where.
+    /// From where; of IPv6 the network alone.
     pub address: Option<IpAddr>,
     /// What it sent: to be read by [`read_request`](chats_core::turn::read_request).
     pub request: Vec<u8>,
@@ -35,6 +37,16 @@ pub struct TurnQuestion {
 }
 
 impl TurnQuestion {
+    /// A question, and where its answer arrives.
+    pub fn new(
+        device: DeviceKey,
+        address: Option<IpAddr>,
+        request: Vec<u8>,
+    ) -> (Self, oneshot::Receiver<Vec<u8>>) {
+        let (reply, replied) = oneshot::channel();
+        (Self { device, address, request, reply }, replied)
+    }
+
     /// Answers; one who has gone meanwhile is not answered.
     pub fn answer(self, answer: &TurnAnswer) {
         if self.reply.send(wire::encode(answer)).is_err() {
@@ -45,7 +57,8 @@ impl TurnQuestion {
 
 /// All devices that ask.
 pub(super) struct Desk {
-    connections: BTreeSet<ConnectionId>,
+    /// From where each is.
+    connections: BTreeMap<ConnectionId, Option<IpAddr>>,
     streams: FuturesUnordered<BoxFuture<'static, ConnectionId>>,
     asked: mpsc::Receiver<TurnQuestion>,
     ask: mpsc::Sender<TurnQuestion>,
@@ -54,7 +67,7 @@ pub(super) struct Desk {
 impl Default for Desk {
     fn default() -> Self {
         let (ask, asked) = mpsc::channel(MAX_STREAMS);
-        Self { connections: BTreeSet::new(), streams: FuturesUnordered::new(), asked, ask }
+        Self { connections: BTreeMap::new(), streams: FuturesUnordered::new(), asked, ask }
     }
 }
 
@@ -71,9 +84,17 @@ impl Desk {
             tracing::info!("more than {MAX_STREAMS} devices ask for TURN at once");
             return true;
         }
-        if !self.connections.insert(connection) {
+        if self.connections.contains_key(&connection) {
             return false;
         }
+        let near = self.connections.values().filter(|other| **other == address);
+        if near.count() >= MAX_PER_ADDRESS {
+            tracing::info!(
+                "more than {MAX_PER_ADDRESS} devices at one address ask for TURN at once"
+            );
+            return true;
+        }
+        self.connections.insert(connection, address);
         let ask = self.ask.clone();
         let serve = async move {
             if let Err(reason) = serve(device, address, stream, ask).await {
@@ -108,9 +129,8 @@ async fn serve(
     let request = timeout(PATIENCE, frame::read(&mut stream, MAX_FRAME)).await;
     let request = request.map_err(|_| "it took too long")?.map_err(|error| error.to_string())?;
     let request = request.ok_or("it asked nothing")?;
-    let (reply, replied) = oneshot::channel();
-    ask.try_send(TurnQuestion { device, address, request, reply })
-        .map_err(|_| "too many ask at once")?;
+    let (question, replied) = TurnQuestion::new(device, address, request);
+    ask.try_send(question).map_err(|_| "too many ask at once")?;
     let answer = timeout(ANSWER_TIME, replied).await.map_err(|_| "nobody answered in time")?;
     let answer = answer.map_err(|_| "nobody answered")?;
     let send = async {

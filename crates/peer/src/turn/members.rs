@@ -102,15 +102,20 @@ impl<G: Grants> Members<G> {
                     None => return,
                 },
                 Some((place, request, answer)) = self.asked.next() => {
-                    let failed = answer.is_none();
-                    if let Some(served) = self.served.get_mut(place) {
-                        served.book.answer(request, answer, now());
-                    }
-                    self.judge_all(now(), failed);
+                    self.learn(place, request, answer, now());
                 }
                 () = sleep_until(wake) => {}
             }
         }
+    }
+
+    /// Takes the chain's answer, or its failure, about one of the communities.
+    fn learn(&mut self, place: usize, request: u32, answer: Option<AccessAnswer>, now: Time) {
+        let failed = answer.is_none().then_some(place);
+        if let Some(served) = self.served.get_mut(place) {
+            served.book.answer(request, answer, now);
+        }
+        self.judge_all(now, failed);
     }
 
     /// Asks the chain what is to be asked, gives up on those who waited long enough, and tells
@@ -122,7 +127,7 @@ impl<G: Grants> Members<G> {
                 self.asked.push(ask(contract, id, place, batch, now).boxed());
             }
         }
-        self.judge_all(now, false);
+        self.judge_all(now, None);
         let patience = self.waiting.iter().map(|waiting| waiting.since + PATIENCE).min();
         let books = self.served.iter().filter_map(|served| served.book.wake_at()).min();
         let wake = patience.into_iter().chain(books).min();
@@ -134,12 +139,12 @@ impl<G: Grants> Members<G> {
             Err(refusal) => refuse(question, refusal),
             Ok((hello, place)) => {
                 self.waiting.push(Waiting { question, hello, place, since: now });
-                self.judge_all(now, false);
+                self.judge_all(now, None);
             }
         }
     }
 
-    /// Everything that can be told without the chain.
+    /// Everything that can be told without the chain: a stranger's lies must not cost a call.
     fn first_look(
         &mut self,
         question: &TurnQuestion,
@@ -151,7 +156,10 @@ impl<G: Grants> Members<G> {
         let place = self.served.iter().position(|served| served.community == asked);
         let place = place.ok_or(TurnRefusal::OtherCommunity)?;
         let certificate = &hello.certificate;
-        certificate.check(question.device, registry, now).map_err(|_| TurnRefusal::Certificate)?;
+        certificate
+            .check(question.device, registry, now)
+            .and_then(|()| certificate.check_wallet())
+            .map_err(|_| TurnRefusal::Certificate)?;
         if self.waiting.len() >= MAX_WAITING {
             return Err(TurnRefusal::Busy);
         }
@@ -165,10 +173,10 @@ impl<G: Grants> Members<G> {
         Ok((hello, place))
     }
 
-    /// Answers all for whom it is time; the chain has just `failed`, or not.
-    fn judge_all(&mut self, now: Time, failed: bool) {
+    /// Answers all for whom it is time; the chain has just `failed` for one community, or not.
+    fn judge_all(&mut self, now: Time, failed: Option<usize>) {
         for waiting in std::mem::take(&mut self.waiting) {
-            match self.judge(&waiting, now, failed) {
+            match self.judge(&waiting, now, failed == Some(waiting.place)) {
                 None => self.waiting.push(waiting),
                 Some(Ok(grant)) => waiting.question.answer(&TurnAnswer::Granted(grant)),
                 Some(Err(refusal)) => refuse(waiting.question, refusal),
@@ -194,10 +202,7 @@ impl<G: Grants> Members<G> {
         if !verdict.standing.role.admits() {
             return Some(Err(TurnRefusal::NotAMember));
         }
-        let valid = certificate
-            .check_cutoff(verdict.standing.device_cutoff)
-            .and_then(|()| certificate.check_wallet());
-        if valid.is_err() {
+        if certificate.check_cutoff(verdict.standing.device_cutoff).is_err() {
             return Some(Err(TurnRefusal::Certificate));
         }
         let question = &waiting.question;
@@ -230,4 +235,106 @@ async fn ask(
         }
     };
     (place, batch.request, answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chats_core::{
+        access::{Role, Standing},
+        fixtures::{COMMUNITY, NOW, REGISTRY, TestWallet, certificate},
+        id::DeviceSecret,
+        wire,
+    };
+    use futures::channel::oneshot;
+
+    /// Grants all.
+    struct Generous;
+
+    impl Grants for Generous {
+        fn grant(
+            &self,
+            _: &TurnQuestion,
+            _: Wallet,
+            _: Option<IpAddr>,
+        ) -> Result<TurnGrant, TurnRefusal> {
+            Ok(TurnGrant {
+                urls: vec!["turn:192.0.2.1:3478".to_owned()],
+                username: "name".to_owned(),
+                credential: "credential".to_owned(),
+                lasts: 3600,
+            })
+        }
+    }
+
+    /// Serves communities 1 and 2 of a chain that is not asked.
+    fn members() -> Members<Generous> {
+        let served = [COMMUNITY.id, COMMUNITY.id + 1].map(|id| Served {
+            community: Community { registry: REGISTRY, id },
+            contract: Arc::new(Communities::new(REGISTRY, Vec::new())),
+            book: AccessBook::default(),
+        });
+        let (waiting, asked) = (Vec::new(), FuturesUnordered::new());
+        Members { served: served.into(), waiting, asked, grants: Generous }
+    }
+
+    fn seat() -> Option<AccessAnswer> {
+        let standing = Standing { role: Role::Member, device_cutoff: Time::default() };
+        Some(AccessAnswer { standings: vec![standing], block: 9, sources: 1 })
+    }
+
+    /// The question of a device whose certificate, issued at [`NOW`], names `wallet`.
+    fn question(
+        wallet: &TestWallet,
+        signer: &TestWallet,
+        community: u64,
+    ) -> (TurnQuestion, oneshot::Receiver<Vec<u8>>) {
+        let secret = DeviceSecret::from_seed(&[1; 32]);
+        let mut certificate = certificate(wallet, &secret, NOW);
+        if wallet.address() != signer.address() {
+            let signature = signer.sign(&certificate.statement.text());
+            certificate = certificate.statement.certify(certificate.kind, signature, &secret);
+        }
+        let hello = Hello { certificate, community, version: 0, time: NOW };
+        TurnQuestion::new(secret.device(), None, wire::encode(&hello))
+    }
+
+    fn answered(answer: &mut oneshot::Receiver<Vec<u8>>) -> Option<TurnAnswer> {
+        let bytes = answer.try_recv().expect("the question is not dropped")?;
+        Some(TurnAnswer::read(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn where_the_chain_fails_for_one_community_the_other_still_waits_for_its_own() {
+        let bob = TestWallet::new(2);
+        let mut members = members();
+        members.served[1].book.want(bob.address());
+        members.tick(NOW);
+        members.learn(1, 1, seat(), NOW);
+        // Too old to count unless the chain cannot be asked.
+        let later = NOW + Duration::from_secs(120);
+        let (ask, mut answer) = question(&bob, &bob, COMMUNITY.id + 1);
+        members.take(ask, later);
+        members.tick(later);
+        members.learn(0, 1, None, later);
+        assert_eq!(answered(&mut answer), None, "judged by what happened to others");
+        members.learn(1, 2, None, later);
+        assert!(matches!(answered(&mut answer), Some(TurnAnswer::Granted(_))));
+    }
+
+    #[tokio::test]
+    async fn a_wallet_that_did_not_sign_costs_no_call() {
+        let (bob, forger) = (TestWallet::new(2), TestWallet::new(9));
+        let mut members = members();
+        let (ask, mut answer) = question(&bob, &forger, COMMUNITY.id);
+        members.take(ask, NOW);
+        let refused = TurnAnswer::Refused(TurnRefusal::Certificate);
+        assert_eq!(answered(&mut answer), Some(refused));
+        members.tick(NOW);
+        assert!(members.asked.is_empty() && members.waiting.is_empty());
+        let (ask, mut answer) = question(&bob, &bob, COMMUNITY.id);
+        members.take(ask, NOW);
+        members.tick(NOW);
+        assert_eq!((answered(&mut answer), members.asked.len()), (None, 1));
+    }
 }

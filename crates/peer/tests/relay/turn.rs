@@ -17,7 +17,7 @@ use chats_core::{
     wire,
 };
 use chats_net::frame;
-use futures::AsyncWriteExt;
+use futures::{AsyncWriteExt, StreamExt, stream::FuturesUnordered};
 use std::{fs, net::SocketAddr, time::SystemTime};
 use tokio::time::timeout;
 
@@ -192,6 +192,26 @@ async fn who_asks_twice_at_once_is_disconnected_and_who_asks_nothing_is_let_go()
     greedy.closed().await;
     assert!(ends(waiting).await);
     assert!(silent.is_connected());
+}
+
+#[tokio::test]
+async fn at_one_address_eight_may_ask_at_once() {
+    let chain = Chain::start(&[]).await;
+    let relay = relay(&chain).await;
+    let mut devices = Vec::new();
+    for _ in 0..9 {
+        devices.push(Hostile::connect(&relay.tcp()).await);
+    }
+    let mut asking = FuturesUnordered::new();
+    for device in &mut devices {
+        // A frame of which the rest never comes: all but one are waited for, for 10 s.
+        asking.push(ends(device.write(PROTOCOL, &[0x05]).await));
+    }
+    assert_eq!(asking.next().await, Some(true));
+    let first = std::time::Instant::now();
+    assert_eq!(asking.next().await, Some(true));
+    assert!(first.elapsed() > Duration::from_secs(2), "{:?}", first.elapsed());
+    assert!(devices.iter().all(Hostile::is_connected));
 }
 
 #[tokio::test]
