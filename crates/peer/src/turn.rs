@@ -54,7 +54,7 @@ pub(crate) struct TurnOptions {
     /// use the TURN server. Repeat it for more communities.
     #[arg(long, value_name = "FILE-OR-URL", requires = "turn")]
     config: Vec<String>,
-    /// Address for STUN and TURN over UDP and TCP, such as `0.0.0.0:3478`. Members are told it; UDP
+    /// IPv4 address for STUN and TURN over UDP and TCP, such as `0.0.0.0:3478`. Members are told it; UDP
     /// ports 49152 to 50175 are needed besides.
     #[arg(long, value_name = "IP:PORT", requires = "config")]
     turn: Option<SocketAddr>,
@@ -98,6 +98,13 @@ pub(crate) struct Turn {
 impl TurnOptions {
     /// What of the options does not go together.
     pub(crate) fn fault(&self) -> Option<String> {
+        // Browsers do not say which kind of address they want, which means IPv4 (RFC 8656,
+        // section 7.2), and on another kind of socket there is none.
+        if self.turn.is_some_and(|turn| turn.is_ipv6()) {
+            return Some(
+                "browsers ask TURN for IPv4 only: give an IPv4 address in --turn".to_owned(),
+            );
+        }
         let external = self.turn_external.or_else(|| self.turn.map(|turn| turn.ip()))?;
         let reachable = if self.dev { !external.is_unspecified() } else { is_public(external) };
         let same = self.turn.is_some_and(|turn| turn.is_ipv4() == external.is_ipv4());

@@ -119,6 +119,10 @@ async fn wrong_usage_is_exit_code_2() {
             &["relay", "--listen", WS, "--config", "config.json", "--turn", "10.0.0.1:3478"],
             "10.0.0.1 is no address at which others reach this machine",
         ),
+        (
+            &["relay", "--listen", WS, "--config", "c.json", "--turn", "[::1]:3478", "--dev"],
+            "give an IPv4 address in --turn",
+        ),
         (&["serve"], "unrecognized subcommand 'serve'"),
         (&[], "Usage: chats <COMMAND>"),
     ] {
