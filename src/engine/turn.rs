@@ -2,7 +2,7 @@
 
 use super::{Engine, Happening};
 use chats_core::node::Input;
-use chats_core::turn::{TurnAnswer, TurnGrant};
+use chats_core::turn::TurnGrant;
 use chats_net::browser;
 use chats_net::network::Command;
 use chats_web::clock;
@@ -22,7 +22,7 @@ pub(super) struct Turn {
     asked: u32,
     /// No other question may be asked now.
     waiting: bool,
-    /// No relay in use answered the last one.
+    /// No relay in use granted the last one.
     unanswered: bool,
 }
 
@@ -41,14 +41,14 @@ impl Engine {
         self.turn_due_in(PAUSE);
     }
 
-    /// No relay in use answered. Whoever has just come may have none yet.
+    /// No relay in use grants anything. Whoever has just come may have none yet.
     pub(super) fn turn_unanswered(&mut self) {
         if let Some(session) = self.session.as_mut() {
             session.turn.unanswered = true;
         }
     }
 
-    /// A relay came into use: it may answer what others did not.
+    /// A relay came into use: it may grant what others did not.
     pub(super) fn turn_may_be_answered(&mut self) {
         let Some(session) = self.session.as_mut() else { return };
         if session.turn.unanswered {
@@ -78,12 +78,11 @@ impl Engine {
         }
     }
 
-    /// A relay answered.
-    pub(super) fn turn_answered(&mut self, answer: &[u8]) {
+    /// A relay granted its TURN server.
+    pub(super) fn turn_answered(&mut self, grant: &TurnGrant) {
         let Some(session) = self.session.as_mut() else { return };
-        let Ok(TurnAnswer::Granted(grant)) = TurnAnswer::read(answer) else { return };
         let life = Duration::from_secs(grant.lasts.into());
-        session.turn.grant = Some(grant);
+        session.turn.grant = Some(grant.clone());
         self.use_servers();
         self.turn_due_in(life.saturating_sub(AHEAD).max(PAUSE));
         // What is allocated ends with the grant before: whoever is reached through it moves over.

@@ -7,6 +7,7 @@ use chats_core::{
     channel::Channel,
     gossip::{GossipId, GossipVerdict},
     id::{DeviceKey, GossipTopic, MeetTag},
+    turn::TurnGrant,
 };
 use futures::{Stream, channel::mpsc, stream::FusedStream};
 use libp2p::Multiaddr;
@@ -152,10 +153,10 @@ pub enum Event {
         /// Its bytes.
         frame: Vec<u8>,
     },
-    /// A relay's answer to [`Command::AskForTurn`], to be read by
-    /// [`TurnAnswer::read`](chats_core::turn::TurnAnswer::read).
-    Turn(Vec<u8>),
-    /// No relay in use answered [`Command::AskForTurn`]: none has a TURN server, or none is there.
+    /// What the first relay that grants anything on [`Command::AskForTurn`] grants.
+    Turn(TurnGrant),
+    /// No relay in use grants anything on [`Command::AskForTurn`]: none has a TURN server, or none
+    /// serves us, or none is there.
     NoTurn,
     /// What is published from now on reaches this device, too.
     GossipReaches(DeviceKey),
@@ -329,5 +330,19 @@ mod tests {
         let frame = vec![0; Channel::Hello.max_frame() + 1];
         let send = Command::Send { to: device, channel: Channel::Hello, frame };
         assert!(matches!(network.try_send(send), Err(SendError::TooLong { length: 8193, .. })));
+    }
+
+    #[test]
+    fn an_event_shows_no_credential() {
+        let grant = TurnGrant {
+            urls: vec!["turn:192.0.2.1:3478?transport=udp".to_owned()],
+            username: "1767229200:12D3KooW".to_owned(),
+            credential: "hush".to_owned(),
+            lasts: 3600,
+        };
+        let shown = format!("{:?}", Event::Turn(grant));
+        assert!(shown.contains("3600 s") && !shown.contains("hush"), "{shown}");
+        // Nor its bytes.
+        assert!(!shown.contains(&format!("{:?}", b"hush").replace(['[', ']'], "")), "{shown}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod links;
 mod relays;
+mod turn;
 
 use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE},

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::{frame, network::Event};
-use chats_core::turn;
+use chats_core::turn::{self, TurnAnswer, TurnGrant};
 use futures::{FutureExt, future::BoxFuture};
 use libp2p::{PeerId, Stream, StreamProtocol, swarm::ConnectionId};
 use std::{collections::VecDeque, time::Duration};
@@ -11,7 +11,7 @@ use web_time::Instant;
 /// How long a relay may take, the way there and back included.
 const PATIENCE: Duration = turn::ANSWER_TIME.saturating_add(Duration::from_secs(3));
 
-/// A question on its way: to one relay after the other, until one answers.
+/// A question on its way: to one relay after the other, until one grants.
 pub(super) struct Asking {
     request: Vec<u8>,
     /// The relay that is asked now.
@@ -24,7 +24,8 @@ pub(super) struct Asking {
 /// What came of a stream on which a relay was asked.
 pub(super) struct Asked {
     connection: ConnectionId,
-    answer: Result<Vec<u8>, String>,
+    /// Why there is no grant is for the log.
+    answer: Result<TurnGrant, String>,
 }
 
 /// A stream on which a relay is asked.
@@ -58,7 +59,8 @@ impl Driver {
         };
         let question = question.map(move |answer: Result<_, frame::FrameError>| {
             let answer = match answer {
-                Ok(answer) => answer.ok_or_else(|| "the relay ended it".to_owned()),
+                Ok(Some(answer)) => granted(&answer),
+                Ok(None) => Err("the relay ended it".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
             Asked { connection, answer }
@@ -68,21 +70,21 @@ impl Driver {
 
     pub(super) fn turn_answered(&mut self, Asked { connection, answer }: Asked) {
         match answer {
-            Ok(answer) => {
+            Ok(grant) => {
                 let answered = self.asking.take_if(|asking| asking.connection == connection);
                 if answered.is_some() {
-                    self.tell(Event::Turn(answer));
+                    self.tell(Event::Turn(grant));
                 }
             }
             Err(reason) => self.turn_failed(connection, &reason),
         }
     }
 
-    /// This relay gives no answer: the next one is asked.
+    /// This relay grants nothing: the next one is asked.
     pub(super) fn turn_failed(&mut self, connection: ConnectionId, reason: &str) {
         let asking = self.asking.take_if(|asking| asking.connection == connection);
         if let Some(Asking { request, next, .. }) = asking {
-            tracing::debug!(reason, "a relay does not answer about TURN");
+            tracing::debug!(reason, "a relay grants no TURN");
             self.ask_next(request, next);
         }
     }
@@ -93,5 +95,15 @@ impl Driver {
         if let Some(connection) = late.map(|asking| asking.connection) {
             self.turn_failed(connection, "no answer in time");
         }
+    }
+}
+
+/// What a relay's answer grants. Whatever else it says is its own affair: another relay may serve
+/// this community, or have room.
+fn granted(answer: &[u8]) -> Result<TurnGrant, String> {
+    match TurnAnswer::read(answer) {
+        Ok(TurnAnswer::Granted(grant)) => Ok(grant),
+        Ok(TurnAnswer::Refused(refusal)) => Err(refusal.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
