@@ -7,8 +7,9 @@
 //!
 //! 1. The device sends its [`Hello`]: the one of `/chats/hello/1`, with the certificate of the
 //!    device that holds the connection. Version and time in it are not looked at.
-//! 2. The relay checks the certificate and asks the contract, as members do (`hello` tells in which
-//!    order), and answers with a [`TurnAnswer`] within [`ANSWER_TIME`].
+//! 2. The relay checks the certificate and asks the contract, as members do (but the wallet's
+//!    signature first, since a relay hears all the world), and answers with a [`TurnAnswer`] within
+//!    [`ANSWER_TIME`].
 //!
 //! A [`TurnGrant`] goes into the `iceServers` of an `RTCPeerConnection` as one entry. Username and
 //! credential are made as for TURN REST (draft-uberti-behave-turn-rest-00): the username is the
