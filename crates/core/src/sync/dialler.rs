@@ -5,7 +5,7 @@ use super::reconcile;
 use super::seam::Output;
 use super::session::{Context, Flows, MAX_ROUNDS};
 use super::window::Window;
-use super::wire::{End, MAX_FETCH, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
+use super::wire::{End, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
 use crate::epoch::RoomTag;
 use crate::hlc::Hlc;
 use crate::id::DeviceKey;
@@ -20,6 +20,9 @@ const AHEAD: usize = 8;
 const MAX_AHEAD: usize = 20_000;
 /// The most ids that one side may lack of a window.
 const MAX_LACKED: usize = super::ids::IdSet::MAX;
+/// How many items are asked for at once; up to twice as many are on their way. What is lost with
+/// the connection was asked for in vain, and counts.
+const FETCH: usize = 512;
 /// How long comparing one window may take.
 const COMPARING: Duration = Duration::from_secs(60);
 
@@ -41,7 +44,7 @@ struct Task {
 enum Stage {
     Comparing,
     Compared,
-    /// Items travel. Whether all that is needed may be asked for.
+    /// Items travel. Whether all that is needed could be asked for.
     Moving {
         all: bool,
     },
@@ -203,19 +206,24 @@ impl Task {
     fn travel(&mut self, flows: &mut Flows, cx: &mut Context<'_>) -> Result<bool, End> {
         let known = cx.set(self.set)?;
         if let Stage::Compared = self.stage {
-            // Something may have come from others since.
-            self.need.retain(|id| !known.knows(id));
-            let may = cx.ledger.take(cx.peer, self.need.len(), cx.now);
-            let all = may == self.need.len();
-            self.need.drain(..self.need.len() - may);
-            self.stage = Stage::Moving { all };
+            self.stage = Stage::Moving { all: true };
             flows.sending.give(self.set, std::mem::take(&mut self.have).into_iter().rev());
         }
-        while !self.need.is_empty() && flows.receiving.asked() <= MAX_FETCH {
-            let rest = self.need.len().saturating_sub(MAX_FETCH);
-            let ids: Vec<OpId> = self.need.drain(rest..).rev().collect();
-            flows.receiving.ask(self.set, &ids);
-            cx.send(&SyncMessage::Fetch { set: self.set, ids });
+        while !self.need.is_empty() && flows.receiving.asked() <= FETCH {
+            let rest = self.need.len().saturating_sub(FETCH);
+            let mut ids: Vec<OpId> = self.need.drain(rest..).rev().collect();
+            // Something may have come from others since.
+            ids.retain(|id| !known.knows(id));
+            let may = cx.ledger.take(cx.peer, ids.len(), cx.now);
+            if may < ids.len() {
+                ids.truncate(may);
+                self.need.clear();
+                self.stage = Stage::Moving { all: false };
+            }
+            if !ids.is_empty() {
+                flows.receiving.ask(self.set, &ids);
+                cx.send(&SyncMessage::Fetch { set: self.set, ids });
+            }
         }
         flows.sending.advance(cx)?;
         if !flows.sending.is_idle() || !flows.receiving.is_idle() {

@@ -191,6 +191,19 @@ fn a_connection_lost_at_any_frame_costs_nothing_but_time() {
 }
 
 #[test]
+fn a_connection_that_is_lost_again_and_again_does_not_use_up_what_may_be_taken() {
+    for store in [0, 1] {
+        let mut world = World::new(2);
+        world.devices[store].store.put(ROOM, items(6000, world.now));
+        world.devices[1 - store].store.put(ROOM, []);
+        world.cut_every = Some(25);
+        world.link_all();
+        world.run(MINUTE * 10);
+        assert!(world.agrees(ROOM, 6000));
+    }
+}
+
+#[test]
 fn of_three_any_two_may_be_cut_at_any_frame() {
     let build = || {
         let mut world = World::new(3);

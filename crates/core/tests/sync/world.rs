@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) traffic: Traffic,
     /// The link is cut instead of delivering the frame with this number.
     pub(crate) cut_at: Option<usize>,
+    /// The same, again and again after so many.
+    pub(crate) cut_every: Option<usize>,
     mend: Vec<(Time, usize, usize)>,
     random: u64,
     idle_store: Option<usize>,
@@ -47,6 +49,7 @@ impl World {
             now: NOW,
             traffic: Traffic::default(),
             cut_at: None,
+            cut_every: None,
             mend: Vec::new(),
             random: 7,
             idle_store: None,
@@ -128,7 +131,8 @@ impl World {
             return true;
         };
         self.traffic.frames += 1;
-        if self.cut_at == Some(self.traffic.frames) {
+        let again = self.cut_every.is_some_and(|every| self.traffic.frames.is_multiple_of(every));
+        if again || self.cut_at == Some(self.traffic.frames) {
             self.cut(from, to);
             self.mend.push((self.now + CUT, from, to));
             return true;
