@@ -16,8 +16,8 @@ use chats_core::presence::Session as Stay;
 use chats_core::small::{SmallMap, SmallSet};
 use chats_core::time::Duration;
 use chats_core::wire;
-use chats_net::browser;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
+use chats_net::{Multiaddr, browser};
 use chats_web::rtc::Connections;
 use chats_web::{clock, page, random};
 use futures::{StreamExt, future};
@@ -428,11 +428,8 @@ impl Engine {
         if session.network.is_some() {
             return;
         }
-        let view = |addr: &chats_net::Multiaddr| RelayView {
-            addr: addr.to_string(),
-            state: RelayStatus::Connecting,
-        };
-        self.model.relays.set(ready.relays.iter().map(view).collect());
+        let view = |addr: &String| RelayView { addr: addr.clone(), state: RelayStatus::Connecting };
+        self.model.relays.set(ready.config.relays.iter().map(view).collect());
         match browser::start(&session.secret, ready.relays.clone(), session.ice.clone()) {
             Ok(network) => {
                 session.network = Some(network);
@@ -478,7 +475,7 @@ impl Engine {
     pub(super) fn network_said(&mut self, event: network::Event) {
         use network::Event as Said;
         match event {
-            Said::Relay { addr, state } => self.relay_said(&addr.to_string(), state),
+            Said::Relay { addr, state } => self.relay_said(&addr, state),
             Said::Listening(_) => {}
             Said::Present { source, devices } => self.feed(Input::Present { source, devices }),
             Said::Arrived { source, device } => self.feed(Input::Arrived { source, device }),
@@ -535,7 +532,7 @@ impl Engine {
         }
     }
 
-    fn relay_said(&mut self, addr: &str, state: RelayState) {
+    fn relay_said(&mut self, addr: &Multiaddr, state: RelayState) {
         let state = match state {
             RelayState::Standby => RelayStatus::Standby,
             RelayState::Connecting => RelayStatus::Connecting,
@@ -548,8 +545,10 @@ impl Engine {
         };
         let is_connected = |state: &RelayStatus| matches!(state, RelayStatus::Connected { .. });
         let mut came = is_connected(&state);
+        let mut relays = self.ready.iter().flat_map(|ready| &ready.relays);
+        let place = relays.position(|relay| relay == addr);
         self.model.relays.update(|relays| {
-            if let Some(relay) = relays.iter_mut().find(|relay| relay.addr == addr) {
+            if let Some(relay) = place.and_then(|place| relays.get_mut(place)) {
                 came &= !is_connected(&relay.state);
                 relay.state = state;
             }

@@ -5,7 +5,7 @@ use chats_chain::Answer;
 use chats_core::certificate::DeviceCertificate;
 use chats_core::config::{Config, ConfigError, RELAY};
 use chats_core::id::DeviceSecret;
-use chats_net::Multiaddr;
+use chats_net::{Multiaddr, address};
 use chats_web::clock;
 use chats_web::page::{self, Capability};
 use chats_web::storage::{Storage, StorageError};
@@ -92,7 +92,7 @@ async fn load_device(
 
 fn relays(config: &Config) -> Result<Vec<Multiaddr>, Problem> {
     let read = |(index, text): (usize, &String)| {
-        text.parse().map_err(|_| {
+        address::read(text).ok_or_else(|| {
             let error = ConfigError::Key {
                 key: format!("relays[{index}]"),
                 found: format!("{text:?}"),

@@ -6,7 +6,7 @@ mod socket;
 use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE},
     carry,
-    driver::Driver,
+    driver::{Driver, attempt},
     identity,
     linking::{Certificates, Fingerprints, Linked, Linking},
     network::{Network, StartError},
@@ -22,7 +22,7 @@ use libp2p::{
 use libp2p_websocket_websys as websocket;
 use rand::{SeedableRng, rngs::SmallRng};
 use socket::Socket;
-use std::error::Error;
+use std::{error::Error, io};
 
 pub use chats_webrtc::{IceServer, IceServers};
 
@@ -64,6 +64,7 @@ pub fn start(
         certificates.put(peer, point.is_dialer(), fingerprints);
         (peer, StreamMuxerBox::new(connection))
     });
+    let links = links.map_err(LinkError);
     // Both take addresses with `/p2p-circuit` and `/webrtc` in them, and the first that does wins.
     let transport = OrTransport::new(links, circuits)
         .map(|connection, _| match connection {
@@ -76,8 +77,8 @@ pub fn start(
     let mut swarm = Swarm::new(transport, behaviour, peer, config);
     let listening = swarm.listen_on(Protocol::WebRTC.into());
     listening.map_err(|error| StartError::Listen {
-        addr: Protocol::WebRTC.into(),
-        reason: error.to_string(),
+        addr: "/webrtc".to_owned(),
+        reason: attempt(&error),
     })?;
     swarm.add_external_address(carry::address());
     let (network, commands, events) = Network::new(secret.device());
@@ -102,8 +103,91 @@ fn linking() -> Linking {
     }
 }
 
+/// Why a link cannot be made. The reason is its source, for what is put around errors of
+/// transports gives the source of what is inside for its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LinkError(#[source] chats_webrtc::Error);
+
 /// Whether a link failed because the other end does not have the certificate that was announced.
-fn is_attack(error: &(dyn Error + 'static)) -> bool {
-    let untrusted = matches!(error.downcast_ref(), Some(chats_webrtc::Error::Untrusted));
-    untrusted || error.source().is_some_and(is_attack)
+fn is_attack(error: &io::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(chats_webrtc::Error::Untrusted)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libp2p::core::{
+        Endpoint,
+        transport::{
+            DialOpts, ListenerId, PortUse, TransportError, TransportEvent, dummy::DummyTransport,
+        },
+    };
+    use std::{
+        future::{Ready, ready},
+        pin::Pin,
+        task::{Context, Poll},
+    };
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    type Output = (PeerId, StreamMuxerBox);
+
+    struct Failing(chats_webrtc::Error);
+
+    impl Transport for Failing {
+        type Output = Output;
+        type Error = chats_webrtc::Error;
+        type ListenerUpgrade = Ready<Result<Output, chats_webrtc::Error>>;
+        type Dial = Ready<Result<Output, chats_webrtc::Error>>;
+
+        fn listen_on(
+            &mut self,
+            _: ListenerId,
+            addr: Multiaddr,
+        ) -> Result<(), TransportError<Self::Error>> {
+            Err(TransportError::MultiaddrNotSupported(addr))
+        }
+
+        fn remove_listener(&mut self, _: ListenerId) -> bool {
+            false
+        }
+
+        fn dial(
+            &mut self,
+            _: Multiaddr,
+            _: DialOpts,
+        ) -> Result<Self::Dial, TransportError<Self::Error>> {
+            Ok(ready(Err(self.0.clone())))
+        }
+
+        fn poll(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<TransportEvent<Self::ListenerUpgrade, Self::Error>> {
+            Poll::Pending
+        }
+    }
+
+    /// What the swarm hears of a dial that fails with this.
+    async fn heard(error: chats_webrtc::Error) -> io::Error {
+        let links = Failing(error).map_err(LinkError);
+        let mut transport = OrTransport::new(links, DummyTransport::<Output>::new())
+            .map(|connection, _| connection.into_inner())
+            .boxed();
+        let opts = DialOpts { role: Endpoint::Dialer, port_use: PortUse::Reuse };
+        transport.dial(Protocol::WebRTC.into(), opts).unwrap().await.err().unwrap()
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_certificate_that_was_not_announced_is_told_from_other_failures() {
+        assert!(is_attack(&heard(chats_webrtc::Error::Untrusted).await));
+        assert!(!is_attack(&heard(chats_webrtc::Error::Lost).await));
+    }
 }

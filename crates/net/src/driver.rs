@@ -156,7 +156,7 @@ impl Driver {
     /// Accepts direct connections at `addr`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn listen(&mut self, addr: Multiaddr) -> Result<(), String> {
-        self.swarm.listen_on(addr).map(|_| ()).map_err(|error| root_cause(&error))
+        self.swarm.listen_on(addr).map(|_| ()).map_err(|error| attempt(&error))
     }
 
     fn own(&self) -> DeviceKey {
@@ -464,23 +464,27 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
-/// Why one address did not work, for people.
-fn attempt(error: &TransportError<std::io::Error>) -> String {
-    match (error, root_cause(error)) {
-        (TransportError::MultiaddrNotSupported(_), _) if cfg!(target_arch = "wasm32") => {
+/// Why one address did not work, for people. What libp2p says of it names the address, and what
+/// writes addresses is large ([`crate::address`]).
+pub(crate) fn attempt(error: &TransportError<std::io::Error>) -> String {
+    match error {
+        TransportError::MultiaddrNotSupported(_) if cfg!(target_arch = "wasm32") => {
             "a browser cannot use this kind of address; it needs /ws, /wss or /tls/ws".to_owned()
         }
-        (TransportError::MultiaddrNotSupported(_), _) => {
+        TransportError::MultiaddrNotSupported(_) => {
             "this kind of address cannot be used; it needs /tcp or /tcp and /ws".to_owned()
         }
-        // All that a browser tells of a socket that did not open.
-        (_, cause) if cfg!(target_arch = "wasm32") && cause == "broken pipe" => {
-            "no connection; the relay may be down, or the browser refuses it".to_owned()
-        }
-        (_, cause) => cause,
+        TransportError::Other(error) => match root_cause(error) {
+            // All that a browser tells of a socket that did not open.
+            cause if cfg!(target_arch = "wasm32") && cause == "broken pipe" => {
+                "no connection; the relay may be down, or the browser refuses it".to_owned()
+            }
+            cause => cause,
+        },
     }
 }
 
+/// Why a dial did not work, for people; in own words, as for [`attempt`].
 fn dial_reason(error: &DialError) -> String {
     match error {
         DialError::Transport(attempts) => {
@@ -491,6 +495,10 @@ fn dial_reason(error: &DialError) -> String {
         DialError::WrongPeerId { obtained, .. } => {
             format!("another peer answers at this address: {obtained}")
         }
-        other => root_cause(other),
+        DialError::Denied { cause } => root_cause(cause),
+        DialError::LocalPeerId { .. } => "this device itself is at this address".to_owned(),
+        DialError::NoAddresses => "there is no address to try".to_owned(),
+        DialError::DialPeerConditionFalse(_) => "it is connected or being dialled".to_owned(),
+        DialError::Aborted => "the attempt was given up".to_owned(),
     }
 }

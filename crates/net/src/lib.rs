@@ -16,6 +16,7 @@ pub mod relay;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tls;
 
+pub mod address;
 mod backoff;
 mod behaviour;
 mod carry;

@@ -3,7 +3,7 @@
 use chats_core::small::{SmallMap, SmallSet};
 use libp2p::{Multiaddr, PeerId};
 use std::{
-    error::Error,
+    io,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Linking {
     /// Whether a connection at this address is a direct link.
     pub(crate) is_link: fn(&Multiaddr) -> bool,
     /// Whether a failure means that the other end's certificate was not the announced one.
-    pub(crate) is_attack: fn(&(dyn Error + 'static)) -> bool,
+    pub(crate) is_attack: fn(&io::Error) -> bool,
     /// Where the transport leaves the certificates of each link.
     pub(crate) certificates: Certificates,
     /// Who has a proven link to us.

@@ -49,7 +49,9 @@ pub fn start(
     let rng = SmallRng::from_os_rng();
     let mut driver = Driver::new(swarm, secret.clone(), linking, commands, events, rng);
     for addr in listen {
-        driver.listen(addr.clone()).map_err(|reason| StartError::Listen { addr, reason })?;
+        driver
+            .listen(addr.clone())
+            .map_err(|reason| StartError::Listen { addr: addr.to_string(), reason })?;
     }
     driver.use_relays(relays);
     tokio::spawn(driver);

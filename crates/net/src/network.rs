@@ -244,7 +244,7 @@ pub enum StartError {
     #[error("cannot listen on {addr}: {reason}")]
     Listen {
         /// The address.
-        addr: Multiaddr,
+        addr: String,
         /// Why.
         reason: String,
     },

@@ -10,7 +10,7 @@ mod turn;
 
 use crate::{
     behaviour,
-    driver::root_cause,
+    driver::{attempt, root_cause},
     identity, meet,
     native::{secured, sockets},
     network::StartError,
@@ -172,7 +172,9 @@ impl Relay {
     pub fn listen(&mut self, addr: Multiaddr) -> Result<(), StartError> {
         match self.swarm.listen_on(addr.clone()) {
             Ok(_) => Ok(()),
-            Err(error) => Err(StartError::Listen { addr, reason: root_cause(&error) }),
+            Err(error) => {
+                Err(StartError::Listen { addr: addr.to_string(), reason: attempt(&error) })
+            }
         }
     }
 

@@ -12,7 +12,10 @@ use crate::{
 use handler::{Handler, Happening, Token};
 use libp2p::{
     Multiaddr, PeerId,
-    core::{Endpoint, transport::PortUse},
+    core::{
+        Endpoint,
+        transport::{PortUse, TransportError},
+    },
     swarm::{
         ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour, NotifyHandler,
         THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -348,10 +351,17 @@ fn own_address(endpoint: &libp2p::core::ConnectedPoint) -> &Multiaddr {
 
 fn reason(error: &DialError) -> String {
     match error {
-        DialError::Transport(errors) => {
-            errors.first().map_or_else(String::new, |(_, error)| error.to_string())
+        DialError::Transport(tried) => {
+            let failed = tried.iter().find_map(|(_, error)| match error {
+                TransportError::Other(error) => Some(error.to_string()),
+                TransportError::MultiaddrNotSupported(_) => None,
+            });
+            failed.unwrap_or_else(|| "no address of it can be used".to_owned())
         }
-        other => other.to_string(),
+        DialError::Denied { cause } => cause.to_string(),
+        DialError::WrongPeerId { .. } => "another peer answers at its address".to_owned(),
+        DialError::NoAddresses => "no address of it is known".to_owned(),
+        _ => "the attempt was given up".to_owned(),
     }
 }
 

@@ -26,7 +26,10 @@ use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
 use futures::{FutureExt, channel::mpsc, future::BoxFuture};
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
-    core::{ConnectedPoint, transport::ListenerId},
+    core::{
+        ConnectedPoint,
+        transport::{ListenerId, TransportError},
+    },
     multiaddr::Protocol,
     swarm::{
         ConnectionId, DialError,
@@ -164,7 +167,11 @@ impl Driver {
         };
         session.direct = Direct::None;
         let device = *device;
-        let attack = (self.linking.is_attack)(error);
+        let is_attack = |(_, error): &(_, TransportError<_>)| match error {
+            TransportError::Other(error) => (self.linking.is_attack)(error),
+            TransportError::MultiaddrNotSupported(_) => false,
+        };
+        let attack = matches!(error, DialError::Transport(tried) if tried.iter().any(is_attack));
         self.link_failed(device, attack, &super::dial_reason(error));
         true
     }

@@ -293,7 +293,7 @@ impl Driver {
         match self.swarm.listen_on(addr.clone().with(Protocol::P2pCircuit)) {
             Ok(listener) => opening.listener = Some(listener),
             Err(error) => {
-                let reason = super::root_cause(&error);
+                let reason = super::attempt(&error);
                 return self.relay_closed(connection, &reason);
             }
         }
