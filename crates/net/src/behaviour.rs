@@ -1,6 +1,10 @@
 //! What a device speaks on every connection. Identify is not part of it: it would tell whoever
 //! connects what nobody needs to know.
 
+mod quiet;
+
+pub(crate) use quiet::Quiet;
+
 use crate::{carry, gossip, linking::Linking, network::StartError, proof, streams};
 use chats_core::channel::Channel;
 use libp2p::{

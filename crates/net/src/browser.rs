@@ -4,12 +4,13 @@
 mod socket;
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
     carry,
     driver::{Driver, attempt},
     identity,
     linking::{Certificates, Fingerprints, Linked, Linking},
     network::{Network, StartError},
+    noise::Noise,
 };
 use chats_core::id::DeviceSecret;
 use chats_webrtc::{Answer, Config};
@@ -17,7 +18,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm, Transport,
     core::{muxing::StreamMuxerBox, transport::OrTransport, upgrade::Version},
     multiaddr::Protocol,
-    noise, relay, swarm, yamux,
+    relay, swarm, yamux,
 };
 use libp2p_websocket_websys as websocket;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -44,7 +45,7 @@ pub fn start(
     let key = identity::keypair(secret).ok_or_else(refused)?;
     let peer = key.public().to_peer_id();
     let (circuits, client) = relay::client::new(peer);
-    let noise = noise::Config::new(&key).map_err(|error| StartError::Key(error.to_string()))?;
+    let noise = Noise::new(&key).map_err(|error| StartError::Key(error.to_string()))?;
     let sockets = websocket::Transport::default().map(|socket, _| Socket::new(socket));
     let circuits = OrTransport::new(circuits, sockets)
         .upgrade(Version::V1)
@@ -72,7 +73,7 @@ pub fn start(
             futures::future::Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
         })
         .boxed();
-    let behaviour = Behaviour::new(&key, client, signalling, &linking)?;
+    let behaviour = Quiet(Behaviour::new(&key, client, signalling, &linking)?);
     let config = swarm::Config::with_wasm_executor().with_idle_connection_timeout(IDLE);
     let mut swarm = Swarm::new(transport, behaviour, peer, config);
     let listening = swarm.listen_on(Protocol::WebRTC.into());

@@ -12,7 +12,7 @@ mod tests;
 mod turn;
 
 use crate::{
-    behaviour::{Behaviour, BehaviourEvent},
+    behaviour::{Behaviour, BehaviourEvent, Quiet},
     gossip, identity,
     linking::Linking,
     meet,
@@ -75,7 +75,7 @@ const MAX_ROUNDS: usize = 32;
 
 /// See the module. A future that ends when the [`crate::network::Network`] is dropped.
 pub(crate) struct Driver {
-    swarm: Swarm<Behaviour>,
+    swarm: Swarm<Quiet<Behaviour>>,
     secret: DeviceSecret,
     linking: Linking,
     commands: mpsc::Receiver<Command>,
@@ -114,7 +114,7 @@ struct Lingering {
 
 impl Driver {
     pub(crate) fn new(
-        swarm: Swarm<Behaviour>,
+        swarm: Swarm<Quiet<Behaviour>>,
         secret: DeviceSecret,
         linking: Linking,
         commands: mpsc::Receiver<Command>,

@@ -27,6 +27,7 @@ pub mod identity;
 mod linking;
 pub mod meet;
 pub mod network;
+mod noise;
 mod proof;
 mod streams;
 

@@ -1,11 +1,12 @@
 //! The network in a native program: TCP and WebSocket, on tokio.
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
     driver::Driver,
     identity,
     linking::Linking,
     network::{Network, StartError},
+    noise::Noise,
 };
 use chats_core::id::DeviceSecret;
 use libp2p::{
@@ -16,7 +17,7 @@ use libp2p::{
         upgrade::Version,
     },
     identity::Keypair,
-    noise, relay, swarm, tcp, yamux,
+    relay, swarm, tcp, yamux,
 };
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -43,7 +44,7 @@ pub fn start(
     let transport = secured(OrTransport::new(circuits, sockets()), &key)?;
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
     let linking = Linking::none();
-    let behaviour = Behaviour::new(&key, client, swarm::dummy::Behaviour, &linking)?;
+    let behaviour = Quiet(Behaviour::new(&key, client, swarm::dummy::Behaviour, &linking)?);
     let swarm = Swarm::new(transport, behaviour, peer, config);
     let (network, commands, events) = Network::new(secret.device());
     let rng = SmallRng::from_os_rng();
@@ -77,7 +78,7 @@ where
     T::Dial: Send + 'static,
     T::ListenerUpgrade: Send + 'static,
 {
-    let noise = noise::Config::new(key).map_err(|error| StartError::Key(error.to_string()))?;
+    let noise = Noise::new(key).map_err(|error| StartError::Key(error.to_string()))?;
     Ok(transport
         .upgrade(Version::V1)
         .authenticate(noise)

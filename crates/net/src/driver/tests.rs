@@ -6,12 +6,13 @@ mod relays;
 mod turn;
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
     driver::Driver,
     identity,
     linking::{Certificates, Fingerprints, Linked, Linking},
     native::{secured, sockets},
     network::{Command, Event, Network, RelayState},
+    noise::Noise,
     relay::{Relay, RelayEvent, Settings},
 };
 use chats_core::{
@@ -27,7 +28,7 @@ use libp2p::{
         upgrade::Version,
     },
     multiaddr::Protocol,
-    noise, relay, swarm, yamux,
+    relay, swarm, yamux,
 };
 use rand::{SeedableRng, rngs::SmallRng};
 use std::{
@@ -88,7 +89,7 @@ impl Device {
         let certificates = linking.certificates.clone();
         let links = MemoryTransport::default()
             .upgrade(Version::V1)
-            .authenticate(noise::Config::new(&key).unwrap())
+            .authenticate(Noise::new(&key).unwrap())
             .multiplex(yamux::Config::default())
             .timeout(HANDSHAKE)
             .map(move |(peer, muxer), point| {
@@ -103,6 +104,7 @@ impl Device {
         let transport =
             OrTransport::new(others, links).map(|either, _| either.into_inner()).boxed();
         let behaviour = Behaviour::new(&key, client, swarm::dummy::Behaviour, &linking).unwrap();
+        let behaviour = Quiet(behaviour);
         let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
         let mut swarm = Swarm::new(transport, behaviour, peer, config);
         // The memory transport never frees a port: a device that comes back can dial for a link,
