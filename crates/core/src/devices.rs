@@ -135,6 +135,12 @@ impl Devices {
         }
     }
 
+    /// Whether a certificate of a device is known that was issued after a moment, in unix seconds.
+    #[must_use]
+    pub fn is_vouched_after(&self, device: DeviceKey, moment: u64) -> bool {
+        self.certificates(device).is_some_and(|all| all.iter().any(|it| it.issued > moment))
+    }
+
     /// All devices that a certificate is known of, with their wallets, ascending.
     pub fn all(&self) -> impl Iterator<Item = (DeviceKey, Wallet)> {
         self.owners.iter().map(|(device, (_, wallet))| (*device, *wallet))

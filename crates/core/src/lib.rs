@@ -15,6 +15,7 @@
 //! * [`epoch`], [`seal`]: the keys of a room, and what is sealed with them;
 //! * [`control`], [`wrap`]: what a community keeps besides its ops, and keys sealed to devices;
 //! * [`devices`]: whose each device is and was, and what keys are sealed to it with;
+//! * [`keyring`]: the keys of a room: which hold, which to send under, what is due;
 //! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
 //! * [`sync`]: two devices bring what they have to the same;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
@@ -46,6 +47,7 @@ pub mod hello;
 pub mod history;
 pub mod hlc;
 pub mod id;
+pub mod keyring;
 pub mod markdown;
 pub mod media;
 pub mod meeting;

@@ -123,11 +123,22 @@ impl Seats {
         self.role(wallet, version).is_some_and(Role::admits)
     }
 
-    /// The last change of the seat of `wallet` at or before `version`, as the version that it led
-    /// to; 0 if there was none.
+    /// The change that took the seat of `wallet`, which has none at `version`, as the version that
+    /// it led to. `None` if it has a seat, or never had one.
     #[must_use]
-    pub fn since(&self, wallet: Wallet, version: u64) -> u64 {
-        self.seat(wallet, version).0
+    pub fn lost(&self, wallet: Wallet, version: u64) -> Option<u64> {
+        let (mut at, role) = self.seat(wallet, version);
+        if role.admits() {
+            return None;
+        }
+        while let Some(before) = at.checked_sub(1) {
+            let earlier = self.seat(wallet, before);
+            if earlier.1.admits() {
+                return Some(at);
+            }
+            at = earlier.0;
+        }
+        None
     }
 
     /// Whether `wallet` had a seat at any version that is known.

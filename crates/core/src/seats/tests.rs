@@ -63,7 +63,10 @@ fn a_role_is_that_of_the_last_change_until_then() {
     assert_eq!(seats.role(ALICE, 9), Option::None);
     assert_eq!(seats.role(OWNER, 8), Some(Role::Owner));
     assert_eq!(seats.role(BOB, 8), Some(Role::Banned));
-    assert_eq!((seats.since(ALICE, 7), seats.since(ALICE, 1)), (6, 0));
+    assert_eq!((seats.lost(ALICE, 8), seats.lost(ALICE, 7)), (Some(8), Option::None));
+    assert_eq!(seats.lost(BOB, 8), Option::None, "who never had a seat lost none");
+    let banned = replayed(&[story(), vec![change(ALICE, 255)]].concat());
+    assert_eq!(banned.lost(ALICE, 9), Some(8), "it was lost before the ban");
     assert!(seats.ever(ALICE) && !seats.ever(BOB) && !seats.ever(wallet(9)));
 }
 
@@ -124,7 +127,6 @@ fn a_hundred_thousand_changes_are_held_and_more_than_the_bound_are_not() {
     let seats = replayed(&changes);
     assert_eq!(seats.role(account(39_999), 39_999), Some(Role::None));
     assert_eq!(seats.role(account(39_999), 40_000), Some(Role::Moderator));
-    assert_eq!(seats.since(account(3), 100_000), 80_004);
     let too_many = vec![change(ALICE, 1); (Seats::MAX_CHANGES + 1) as usize];
     let head = Head { version: too_many.len() as u64, rolling: [0; 32] };
     assert!(matches!(Seats::default().replace(0, &too_many, head), Err(SeatsError::TooMany(_))));
