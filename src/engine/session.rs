@@ -312,7 +312,8 @@ impl Engine {
         }
     }
 
-    /// Somebody in between tampered with the making of a direct link.
+    /// The keys of a direct link are not those that were signed for: somebody in between put in
+    /// others, or the device itself did.
     fn attacked(&mut self, device: DeviceKey) {
         let member = self.session.as_ref().and_then(|session| session.members.get(&device));
         let who = member.map_or_else(|| "a member".to_owned(), |member| member.wallet.short());
@@ -320,9 +321,9 @@ impl Engine {
             "attack",
             Problem {
                 title: format!("Somebody interfered with your connection to {who}."),
-                help: "A relay, or whoever stands between you, put in a key that is not theirs. \
-                       That connection was not used: what you say stays between the two of you. \
-                       Tell whoever publishes this page; it names the relays."
+                help: "The keys in use are not the ones that were signed for: somebody between \
+                       you put in others, or that device did. The connection was not used. If it \
+                       happens again, tell them some other way."
                     .to_owned(),
                 retry: false,
             },
