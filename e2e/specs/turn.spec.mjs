@@ -1,6 +1,5 @@
 // Members whom no direct path reaches: a relay's TURN server carries what they say.
 import assert from "node:assert/strict";
-import { Forwarder } from "../harness/forwarder.mjs";
 import { pageWithRelays } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
 import { until } from "../harness/until.mjs";
@@ -53,16 +52,3 @@ test("members with nothing but TURN hear each other, and are told that they are 
     assert.ok(kinds.every((kind) => kind === "relay"), `${kinds}`);
   }
 });
-
-test("members whom no direct path reaches are relayed without their doing", async (t) => {
-  const { url } = await pageWithRelays(t, { turn: true });
-  const forwarder = new Forwarder(t);
-  const options = { url, before: (profile) => forwarder.serve(profile) };
-  const one = await t.member({ wallet: 2, ...options });
-  const two = await t.member({ wallet: 3, ...options });
-  forwarder.between(one.page, two.page).cut = true;
-  await one.enter();
-  await two.enter();
-  await Promise.all([one.hears(two, 30_000), two.hears(one, 30_000)]);
-  await saysRelayed([one, two], [await one.address(t.chain), await two.address(t.chain)]);
-}, { limit: 90_000 });

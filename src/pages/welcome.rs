@@ -32,7 +32,6 @@ pub fn Welcome() -> impl IntoView {
     view! {
         <section class="welcome">
             <p class="about">{about}</p>
-            {owner}
             <button
                 type="button"
                 class="button button-primary button-large"
@@ -43,6 +42,8 @@ pub fn Welcome() -> impl IntoView {
             <p class="quiet">
                 {welcome::CONNECT_HELP} <When on=then>" "{welcome::THEN_MEETING}</When>
             </p>
+            // Below what is pressed: it comes late, and would push the button from under the finger.
+            {owner}
         </section>
         <ul class="facts" role="list">
             {facts
