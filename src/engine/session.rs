@@ -208,6 +208,7 @@ impl Engine {
                 session.command(Command::Judge { id, source, verdict });
             }
             Output::Media(command) => session.connections.execute(command),
+            Output::Rooms(_) => {}
             Output::CheckAccess(batch) => self.check_access(batch),
             Output::CheckVersion => self.check_version(),
             Output::Event(event) => self.show(event),

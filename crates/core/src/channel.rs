@@ -11,11 +11,13 @@ pub enum Channel {
     Hello,
     /// Presence and signalling of a meeting.
     Meeting,
+    /// What rooms hold: see [`sync`](crate::sync).
+    Sync,
 }
 
 impl Channel {
     /// Every channel, in the order in which it may be used.
-    pub const ALL: [Self; 2] = [Self::Hello, Self::Meeting];
+    pub const ALL: [Self; 3] = [Self::Hello, Self::Meeting, Self::Sync];
 
     /// The libp2p protocol name.
     #[must_use]
@@ -23,6 +25,7 @@ impl Channel {
         match self {
             Self::Hello => "/chats/hello/1",
             Self::Meeting => "/chats/meeting/1",
+            Self::Sync => "/chats/sync/1",
         }
     }
 
@@ -32,6 +35,7 @@ impl Channel {
         match self {
             Self::Hello => 8 * 1024,
             Self::Meeting => 32 * 1024,
+            Self::Sync => crate::sync::wire::MAX_MESSAGE,
         }
     }
 

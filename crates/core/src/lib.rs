@@ -18,6 +18,7 @@
 //! * [`keyring`]: the keys of a room: which hold, which to send under, what is due;
 //! * [`op`], [`content`]: what members of a room write, sealed, signed and ordered;
 //! * [`sync`]: two devices bring what they have to the same;
+//! * [`rooms`]: all of that as one machine, for one device in one community;
 //! * [`hello`]: the first stream on every connection; nobody passes without it;
 //! * [`gossip`]: what members tell all members, passed on from one to the next;
 //! * [`presence`], [`negotiation`], [`meeting`], [`media`]: who is there, and one media link
@@ -56,6 +57,7 @@ pub mod node;
 pub mod op;
 mod peers;
 pub mod presence;
+pub mod rooms;
 pub mod seal;
 pub mod seats;
 pub mod small;

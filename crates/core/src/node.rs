@@ -6,14 +6,18 @@
 use crate::access::{AccessBook, Verdict};
 use crate::certificate::DeviceCertificate;
 use crate::channel::Channel;
-use crate::gossip::GossipVerdict;
+use crate::gossip::{GossipMessage, GossipVerdict};
 use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::meeting::Meetings;
 use crate::peers::{Own, Peers};
+use crate::rooms::Incoming;
 use crate::small::SmallMap;
 use crate::time::{Duration, Time};
+use crate::wire;
+use gate::Gate;
 use std::collections::VecDeque;
 
+mod gate;
 mod seam;
 
 pub use seam::ParticipantState;
@@ -48,6 +52,7 @@ pub struct Node {
     access: AccessBook,
     peers: Peers,
     meetings: Meetings,
+    gate: Gate,
     version_at: Time,
     /// When another network was last taken note of.
     changed_at: Option<Time>,
@@ -85,6 +90,7 @@ impl Node {
             access,
             peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
+            gate: Gate::default(),
             version_at: now,
             changed_at: None,
             changed_again: false,
@@ -102,7 +108,7 @@ impl Node {
     pub fn handle(&mut self, input: Input, now: Time) {
         let now = self.peers.time_mut().read(now);
         let admitted = self.admitted(now);
-        let Self { access, peers, meetings, out, .. } = self;
+        let Self { access, peers, meetings, gate, out, .. } = self;
         match input {
             Input::Tick => {}
             Input::Present { source, devices } => peers.present(source, devices, now),
@@ -135,19 +141,26 @@ impl Node {
                     meetings.present_to(device, now, peers, out);
                 }
             }
-            Input::Gossip { source, id, frame } => {
-                let verdict = if admitted {
-                    meetings.gossip(source, &frame, now, peers, out)
-                } else {
-                    GossipVerdict::Ignore
-                };
-                out.push(Output::Judge { id, source, verdict });
+            Input::Gossip { source, id, .. } if !admitted => {
+                out.push(Output::Judge { id, source, verdict: GossipVerdict::Ignore });
             }
+            Input::Gossip { source, id, frame } => match wire::decode("gossip", &frame) {
+                Ok(GossipMessage::Rooms { message }) => gate.gossip(source, id, message, out),
+                _ => {
+                    let verdict = meetings.gossip(source, &frame, now, peers, out);
+                    out.push(Output::Judge { id, source, verdict });
+                }
+            },
             Input::NetworkChanged => self.changed_again = true,
             Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
-                if !access.answer(request, answer, now).is_empty() {
+                let answered = access.answer(request, answer, now);
+                for wallet in &answered {
+                    let verdict = access.verdict(*wallet, now);
+                    out.0.extend(verdict.map(|verdict| gate::access(*wallet, verdict)));
+                }
+                if !answered.is_empty() {
                     peers.judge_all(now, access, out);
                 }
             }
@@ -168,6 +181,7 @@ impl Node {
             Input::SetMuted(muted) => meetings.set_muted(muted, now, peers, out),
             Input::SetHand(raised) => meetings.set_hand(raised, now, peers, out),
             Input::Retry(device) => meetings.retry(device),
+            Input::CheckAccess(wallet) => access.recheck(wallet),
             Input::Recheck => access.recheck(peers.own().certificate.statement.wallet),
         }
         self.settle(now);
@@ -230,7 +244,10 @@ impl Node {
                     out.event(Event::Ignored { device: from });
                 }
             }
-            Channel::Meeting => {}
+            Channel::Sync if self.gate.is_open(from) => {
+                out.push(Output::Rooms(Incoming::Frame { from, frame: frame.to_vec().into() }));
+            }
+            Channel::Meeting | Channel::Sync => {}
         }
     }
 
@@ -281,6 +298,8 @@ impl Node {
         if self.inside {
             peers.tick_links(now, out);
         }
+        self.gate.settle(&self.peers, &self.access, &mut self.out);
+        let Self { access, out, .. } = self;
         if let Some(batch) = access.next_batch(now) {
             out.push(Output::CheckAccess(batch));
         }

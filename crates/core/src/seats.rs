@@ -9,26 +9,34 @@ use crate::access::Role;
 use crate::id::Wallet;
 use crate::time::Time;
 use alloy_primitives::keccak256;
+use minicbor::{Decode, Encode};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// One step in the history of a community, as the contract returns it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct Change {
     /// Whose seat changed, or who paused or resumed.
+    #[n(0)]
     pub account: Wallet,
     /// The new role (0, 1, 2, 3, 255), or what else happened: 16 paused, 17 resumed.
+    #[n(1)]
     pub kind: u8,
     /// The time of its block.
+    #[n(2)]
     pub time: Time,
 }
 
 /// How long the list is and what its digest is, as a quorum of endpoints reads it at one block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct Head {
     /// How many changes there were.
+    #[n(0)]
     pub version: u64,
     /// The digest of all of them.
+    #[cbor(n(1), with = "minicbor::bytes")]
     pub rolling: [u8; 32],
 }
 

@@ -435,6 +435,7 @@ impl World {
             Output::CheckAccess(batch) => self.check_access(device, &batch),
             Output::CheckVersion => self.check_version(device),
             Output::Media(command) => self.media_command(device, command),
+            Output::Rooms(_) => {}
             Output::Event(event) => self.event(device, event),
         }
     }

@@ -7,6 +7,7 @@ use crate::hello::Refusal;
 use crate::id::{DeviceKey, MeetingName, Wallet};
 use crate::media::{Link, MediaCommand, MediaEvent};
 use crate::presence::Session;
+use crate::rooms::Incoming;
 use crate::time::Time;
 
 /// What happened.
@@ -100,6 +101,8 @@ pub enum Input {
     Retry(DeviceKey),
     /// Ask the chain about our own wallet again, at once.
     Recheck,
+    /// Ask the chain about a wallet again, at once: rooms want to know.
+    CheckAccess(Wallet),
 }
 
 /// Why no direct link to a device came about.
@@ -150,6 +153,8 @@ pub enum Output {
     CheckVersion,
     /// For the media layer.
     Media(MediaCommand),
+    /// For the rooms behind this node.
+    Rooms(Incoming),
     /// For people.
     Event(Event),
 }
