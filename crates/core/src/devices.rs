@@ -85,6 +85,12 @@ impl Devices {
         certificates.iter().any(covers).then_some(wallet)
     }
 
+    /// When the first certificate of a device was issued, in unix seconds; 0 if there is none.
+    #[must_use]
+    pub fn vouched_since(&self, device: DeviceKey) -> u64 {
+        self.certificates(device).and_then(<[_]>::first).map_or(0, |it| it.issued)
+    }
+
     /// Until when the certificates of a device last, in unix seconds, not regarding that they may
     /// have been taken back. 0 if there are none.
     #[must_use]

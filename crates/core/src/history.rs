@@ -185,6 +185,20 @@ impl History {
             .collect()
     }
 
+    /// All devices that wrote here.
+    pub fn writers(&self) -> impl Iterator<Item = DeviceKey> {
+        self.writers.iter().map(|writer| writer.key)
+    }
+
+    /// The last ops of a device that are neither these nor followed by them.
+    #[must_use]
+    pub fn ends_beyond(&self, device: DeviceKey, heads: &[OpId]) -> Vec<OpId> {
+        let reached = self.reached(heads);
+        let mut ends = self.ends_of(device);
+        ends.retain(|id| !reached.contains(id));
+        ends
+    }
+
     /// Devices that wrote two ops after the same one.
     pub fn forked(&self) -> impl Iterator<Item = DeviceKey> {
         self.writers.iter().filter(|writer| writer.forked).map(|writer| writer.key)

@@ -91,6 +91,10 @@ struct Settled {
     uncovered: Vec<(DeviceKey, Cause)>,
 }
 
+/// See [`Keyring::basis`].
+pub(crate) type Basis =
+    (Option<RoomKind>, SmallMap<EpochId, Position>, SmallMap<DeviceKey, Cut>);
+
 impl Keyring {
     /// The most records of a room that are held; more are not taken.
     pub const MAX_RECORDS: usize = 4096;
@@ -172,6 +176,11 @@ impl Keyring {
             positions.insert(held.record.epoch, *position);
         }
         self.settled.sending = self.choose(view);
+    }
+
+    /// All that judging ops rests on.
+    pub(crate) fn basis(&self) -> Basis {
+        (self.settled.kind, self.settled.positions.clone(), self.settled.cuts.clone())
     }
 
     /// Which room, once any of its secrets is held.

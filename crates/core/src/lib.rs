@@ -57,6 +57,7 @@ pub mod node;
 pub mod op;
 mod peers;
 pub mod presence;
+mod random;
 pub mod rooms;
 pub mod seal;
 pub mod seats;

@@ -57,8 +57,9 @@ impl Keyring {
         reasons.into_iter().find(|(_, holds)| holds()).map(|(due, _)| due)
     }
 
-    /// Whether others will take an epoch of this device.
-    pub(super) fn may_make(&self, view: View<'_>) -> bool {
+    /// Whether others will take an epoch of this device, and what it writes.
+    #[must_use]
+    pub fn may_make(&self, view: View<'_>) -> bool {
         let wallet = view.devices.wallet_at(self.own, view.now);
         let seated = |wallet| {
             view.seats.admits(wallet, view.seats.newest())

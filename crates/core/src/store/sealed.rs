@@ -1,6 +1,7 @@
 //! Rows, sealed.
 
 use super::Table;
+use crate::random::Generator;
 use crate::seal::{Nonce, SealKey};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -13,20 +14,18 @@ const ADDED: usize = crate::seal::TAG + size_of::<Nonce>();
 /// Seals rows and opens them.
 pub(super) struct Sealer {
     key: SealKey,
-    /// Nonces are its hashes with a number that never comes again.
-    seed: Zeroizing<[u8; 32]>,
-    sealed: u64,
+    nonces: Generator,
 }
 
 impl Sealer {
     pub(super) const fn new(key: SealKey, seed: Zeroizing<[u8; 32]>) -> Self {
-        Self { key, seed, sealed: 0 }
+        Self { key, nonces: Generator::new(seed) }
     }
 
     /// The row that holds `plain`: it sealed, the tag, the nonce. It opens for the same format,
     /// table and key alone.
     pub(super) fn seal(&mut self, format: u32, table: Table, key: &[u8], plain: &[u8]) -> Vec<u8> {
-        let nonce = self.nonce();
+        let nonce = self.nonces.bytes::<24>();
         let mut row = Vec::with_capacity(plain.len() + ADDED);
         row.extend_from_slice(plain);
         self.key.seal(&nonce, &context(format, table, key), &mut row);
@@ -44,16 +43,6 @@ impl Sealer {
     ) -> Option<Vec<u8>> {
         let (sealed, nonce) = row.split_last_chunk()?;
         self.key.open(nonce, &context(format, table, key), sealed)
-    }
-
-    fn nonce(&mut self) -> Nonce {
-        self.sealed += 1;
-        let mut nonce = [0; 24];
-        blake3::Hasher::new_keyed(&self.seed)
-            .update(&self.sealed.to_be_bytes())
-            .finalize_xof()
-            .fill(&mut nonce);
-        nonce
     }
 }
 

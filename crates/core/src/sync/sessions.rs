@@ -6,7 +6,9 @@ use super::session::{Around, Event, Session};
 use super::wire::{End, MAX_ROOMS, RoomOffer, Salt, SyncMessage};
 use crate::budget::Budget;
 use crate::id::DeviceKey;
+use crate::random::Generator;
 use crate::small::SmallMap;
+use crate::store::SetId;
 use crate::time::{Duration, Time};
 use crate::wire;
 use std::collections::VecDeque;
@@ -20,6 +22,8 @@ const MAX_ANSWERED: usize = 3;
 const PACE: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(30));
 /// The same after somebody came, or when one did not come to its end.
 const SOON: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(1800));
+/// The same when there is more to compare than there was before.
+const NEWS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 /// The shortest time between two sessions that we begin.
 const GAP: Duration = Duration::from_secs(10);
 /// How long somebody is not asked again who had no time.
@@ -34,46 +38,11 @@ const LIVE: (u32, Duration) = (120, Duration::from_millis(500));
 /// The longest hello in bytes: all rooms, and some for what is around them.
 const MAX_HELLO: usize = MAX_ROOMS * 45 + 64;
 
-/// Numbers that nobody can foretell who does not know the seed.
-struct Random {
-    seed: Zeroizing<[u8; 32]>,
-    drawn: u64,
-}
-
-impl Random {
-    fn draw(&mut self) -> Salt {
-        self.drawn += 1;
-        let mut hasher = blake3::Hasher::new_keyed(&self.seed);
-        hasher.update(&self.drawn.to_be_bytes());
-        let mut drawn = Salt::default();
-        drawn.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(to, from)| *to = *from);
-        drawn
-    }
-
-    /// Less than `bound`, or 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        let drawn = self.draw();
-        let number = drawn.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        number.checked_rem(bound).unwrap_or(0)
-    }
-
-    fn jittered(&mut self, (least, more): (Duration, Duration)) -> Duration {
-        let more = u64::try_from(more.as_millis()).unwrap_or(u64::MAX);
-        least + Duration::from_millis(self.below(more))
-    }
-}
-
-impl std::fmt::Debug for Random {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Random(..)")
-    }
-}
-
 /// All sessions of one device in one community.
 #[derive(Debug)]
 pub struct Sessions {
     own: DeviceKey,
-    random: Random,
+    random: Generator,
     /// Who passed, and from when on we may begin a session with it.
     peers: SmallMap<DeviceKey, Time>,
     sessions: SmallMap<DeviceKey, Session>,
@@ -94,7 +63,7 @@ impl Sessions {
     pub fn new(own: DeviceKey, seed: [u8; 32]) -> Self {
         Self {
             own,
-            random: Random { seed: Zeroizing::new(seed), drawn: 0 },
+            random: Generator::new(Zeroizing::new(seed)),
             peers: SmallMap::new(),
             sessions: SmallMap::new(),
             next: Time::default(),
@@ -122,6 +91,11 @@ impl Sessions {
                 }
             }
             Input::Frame { from, frame } => self.frame(from, &frame, now, sets),
+            Input::Renewed => {
+                // What there was no use in before may be of use now.
+                self.peers.values_mut().for_each(|free| *free = now.min(*free));
+                self.next = self.next.min(now + self.jittered(NEWS));
+            }
             Input::Loaded { ticket, items } => {
                 self.answered(ticket, Event::Loaded(ticket, items), now, sets);
             }
@@ -165,6 +139,10 @@ impl Sessions {
         }
         match SyncMessage::read(frame) {
             Ok(SyncMessage::Hello { salt, rooms }) => self.hello(from, &salt, &rooms, now, sets),
+            Ok(SyncMessage::Stored { set, ids }) => {
+                let set = SetId(set);
+                self.out.push_back(Output::Delivered { to: from, set, ids });
+            }
             Ok(_) if !session => {}
             Ok(SyncMessage::End { reason }) => self.close(from, Ending::Theirs(reason), now),
             Ok(message) => self.run(from, Event::Message(message), now, sets),
@@ -206,7 +184,7 @@ impl Sessions {
             let frame = wire::encode(&SyncMessage::End { reason });
             return self.out.push_back(Output::Send { to: from, frame });
         }
-        let salts = (salt, self.random.draw());
+        let salts = (salt, self.random.bytes());
         let session = Session::answer(self.own, from, salts, rooms, self.around(now, sets));
         self.sessions.insert(from, session);
     }
@@ -256,8 +234,13 @@ impl Sessions {
     }
 
     /// Lets the next session of ours begin soon.
+    fn jittered(&mut self, (least, more): (Duration, Duration)) -> Duration {
+        let more = u64::try_from(more.as_millis()).unwrap_or(u64::MAX);
+        least + Duration::from_millis(self.random.below(more))
+    }
+
     fn soon(&mut self, now: Time) {
-        let soon = (now + self.random.jittered(SOON)).max(self.began + GAP);
+        let soon = (now + self.jittered(SOON)).max(self.began + GAP);
         if self.next <= now || soon < self.next {
             self.next = soon;
         }
@@ -273,7 +256,7 @@ impl Sessions {
         if self.next > now || self.peers.is_empty() {
             return;
         }
-        self.next = now + self.random.jittered(PACE);
+        self.next = now + self.jittered(PACE);
         let free = |(peer, free): (&DeviceKey, &Time)| {
             let taken = self.sessions.contains_key(peer) || self.ledger.left(*peer, now);
             (*free <= now && !taken).then_some(*peer)
@@ -285,7 +268,7 @@ impl Sessions {
         let chosen = usize::try_from(self.random.below(free.len() as u64)).unwrap_or_default();
         if let Some(peer) = free.get(chosen).copied() {
             self.began = now;
-            let salt = self.random.draw();
+            let salt = self.random.bytes();
             let session = Session::dial(self.own, peer, salt, self.around(now, sets));
             self.sessions.insert(peer, session);
         }

@@ -165,6 +165,16 @@ pub enum SyncMessage {
         #[n(1)]
         rooms: Vec<RoomOffer>,
     },
+    /// Outside of sessions: what the other side wrote and delivered live is on disk here.
+    #[n(8)]
+    Stored {
+        /// The room's tag, or zeros for the control log.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        set: [u8; 16],
+        /// Which, 1 to [`MAX_ITEMS`].
+        #[n(1)]
+        ids: Vec<OpId>,
+    },
 }
 
 impl SyncMessage {
@@ -189,6 +199,7 @@ impl SyncMessage {
                     && items.iter().all(|item| item.len() <= MAX_ITEM)
             }
             Self::Committed { ids, .. } => ids.len() <= MAX_ITEMS,
+            Self::Stored { ids, .. } => (1..=MAX_ITEMS).contains(&ids.len()),
             Self::Done { window, .. } => !window.is_empty(),
             Self::End { .. } => true,
         };

@@ -1,0 +1,356 @@
+//! Who gets which keys: own prekeys, asking for keys and giving them, and the list of seats.
+
+use super::disk::Read;
+use super::restore::{name, named};
+use super::{Outgoing, Rooms};
+use crate::control::{BadWrap, ControlItem, CutHead, HANDOUT_LIFE, KeyRequest, Prekey};
+use crate::epoch::{EpochId, RoomTag};
+use crate::history::Position;
+use crate::id::{DeviceSignature, Wallet};
+use crate::keyring::{self, Asking};
+use crate::op::OpId;
+use crate::seats::{Change, Head, SeatsError};
+use crate::store::{Batch, Item, MAX_LOAD, Request, RowKind, SetId};
+use crate::time::{Duration, Time};
+use crate::wrap::PrekeySecret;
+use zeroize::Zeroizing;
+
+/// How old a prekey may be until the next is made.
+const PREKEY_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// How long it is waited for a control log to be the same as somebody's before keys are asked for.
+const SETTLING: Duration = Duration::from_secs(3);
+/// How long until keys are asked for again, at first; it doubles.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// How much longer each waits than the one before it until it gives keys.
+const GRANT_STEP: Duration = Duration::from_millis(500);
+/// How fresh the chain's word on a wallet must be when it is given keys.
+const FRESH: Duration = Duration::from_secs(60);
+/// The most wallets whose last word from the chain is remembered.
+const MAX_CHECKED: usize = 1024;
+/// The most handouts that are prepared at once.
+const MAX_HANDOUTS: usize = 256;
+
+const UNSIGNED: DeviceSignature = DeviceSignature([0; 64]);
+
+/// Keys are about to be given to a device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Handout {
+    request: OpId,
+    wallet: Wallet,
+    at: Time,
+    /// The chain was asked about the wallet.
+    asked: Option<Time>,
+}
+
+impl Rooms {
+    /// Has the log hold our certificate, and a prekey that is young enough.
+    pub(super) fn introduce_self(&mut self, now: Time) {
+        let certificate = ControlItem::Certificate(self.me.certificate.clone());
+        if !self.log.ids.knows(&certificate.id()) {
+            self.say_item(&certificate, now);
+        }
+        self.renew_prekey(now);
+        self.screen.devices = true;
+    }
+
+    fn renew_prekey(&mut self, now: Time) {
+        let shown = self.time.shown(now);
+        if self.log.prekey_times.first().is_some_and(|made| shown.since(*made) < PREKEY_AGE) {
+            return;
+        }
+        let secret = PrekeySecret::new(Zeroizing::new(self.random.bytes()));
+        let (device, key) = (self.device(), secret.public());
+        let prekey = Prekey { device, key, time: shown, signature: UNSIGNED }.sign(&self.me.secret);
+        let mut batch = Batch::default();
+        let kept = Zeroizing::new(secret.bytes().to_vec());
+        batch.put(RowKind::Key, &prekey_row(shown), kept);
+        let then = self.own_item(&ControlItem::Prekey(prekey), &mut batch, now);
+        self.log.add_prekey(shown, secret);
+        self.disk.commit(batch, vec![then], true);
+    }
+
+    /// Erases prekeys that nothing is sealed to any more, once all that was is here.
+    fn erase_prekeys(&mut self, now: Time) {
+        let shown = self.time.shown(now);
+        let over = |made: &Time| shown.since(*made) > HANDOUT_LIFE + PREKEY_AGE;
+        let keep = self.log.prekey_times.iter().take_while(|made| !over(made)).count();
+        if keep == self.log.prekey_times.len() || self.control_synced.is_none() {
+            return;
+        }
+        let mut batch = Batch::default();
+        for made in self.log.prekey_times.drain(keep..) {
+            batch.remove(RowKind::Key, &prekey_row(made));
+        }
+        self.log.prekeys.truncate(keep);
+        self.disk.commit(batch, Vec::new(), true);
+    }
+
+    /// Keeps the secrets that came to a keyring.
+    pub(super) fn keep_secrets(&mut self, tag: RoomTag, before: &[EpochId]) {
+        let Some(room) = self.rooms.get(&tag) else { return };
+        let mut batch = Batch::default();
+        for (epoch, secret) in room.keyring.secrets().filter(|(epoch, _)| !before.contains(epoch)) {
+            let value = Zeroizing::new(secret.bytes().to_vec());
+            batch.put(RowKind::Key, &named(name::EPOCH, &[&tag.0, &epoch.0]), value);
+        }
+        if !batch.is_empty() {
+            self.disk.commit(batch, Vec::new(), true);
+        }
+    }
+
+    /// Reads the pages that may hold keys that are missing, if they are here.
+    pub(super) fn read_pages(&mut self, tag: RoomTag) {
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        let here = |page: &OpId| self.log.ids.has(page) && !room.pages.contains(page);
+        let pages: Vec<_> = room.keyring.wanted_pages().filter(here).take(MAX_LOAD).collect();
+        if !pages.is_empty() {
+            room.pages.extend(&pages);
+            let request = Request::Load { set: SetId::CONTROL, ids: pages };
+            self.disk.read(Read::Pages, request, &mut self.out);
+        }
+    }
+
+    pub(super) fn pages_read(&mut self, items: Vec<Item>) {
+        for item in items {
+            if let Ok(page) = ControlItem::decode(&item.bytes) {
+                self.take_item(item.entry.id, &page);
+            }
+        }
+    }
+
+    /// Vouches for ops of a device that was cut off, if they came before that was known here.
+    pub(super) fn vouch_for_heads(&mut self, tag: RoomTag, now: Time) {
+        let (shown, holder) = (self.time.shown(now), self.device());
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        if !room.keyring.may_make(self.log.view(shown)) {
+            return;
+        }
+        let mut heads = Vec::new();
+        for device in room.history.writers().filter(|device| *device != holder) {
+            let Some(cut) = room.keyring.cut(device) else { continue };
+            let before = |id: &OpId| {
+                let fact = room.history.fact(*id);
+                let at = fact.and_then(|fact| room.keyring.position(fact.epoch));
+                at.is_some_and(|at: Position| at < cut.position)
+            };
+            let lost = room.history.ends_beyond(device, &cut.heads);
+            let lost = lost.into_iter().filter(|id| before(id) && room.counts(*id));
+            heads.extend(lost.map(|head| (device, head)));
+        }
+        let mut said = Vec::new();
+        for (cut, head) in heads {
+            if room.vouched.insert(head) {
+                let (community, room_tag) = (self.me.community, tag);
+                let item = CutHead {
+                    community,
+                    room_tag,
+                    cut,
+                    head,
+                    holder,
+                    time: shown,
+                    signature: UNSIGNED,
+                };
+                said.push(ControlItem::CutHead(item.sign(&self.me.secret)));
+            }
+        }
+        for item in said {
+            self.say_item(&item, now);
+        }
+    }
+
+    /// Asks for the list of changes, unless that is under way.
+    pub(super) fn ask_changes(&mut self, from: u64) {
+        if !std::mem::replace(&mut self.reading_changes, true) {
+            self.say(Outgoing::ReadChanges { from });
+        }
+    }
+
+    /// Reads on if somebody spoke of a version that is not known here.
+    pub(super) fn read_changes(&mut self) {
+        if self.version > self.log.seats.newest() {
+            self.ask_changes(self.log.seats.newest());
+        }
+    }
+
+    /// A quorum of endpoints told of changes.
+    pub(super) fn changes(&mut self, from: u64, changes: &[Change], head: Head) {
+        self.reading_changes = false;
+        let known = self.log.seats.newest();
+        match self.log.seats.replace(from, changes, head) {
+            Ok(()) => {
+                self.version = head.version;
+                if (from, head.version) != (known, known) {
+                    self.keep_changes(from);
+                    self.everything_unsettled();
+                    self.log.changed = true;
+                    self.screen.devices = true;
+                }
+            }
+            // Blocks were taken back, or what is kept here is another chain's.
+            Err(SeatsError::Digest) if from > 0 => self.ask_changes(0),
+            // The endpoints lag behind what was heard; it is asked again when somebody says so.
+            Err(_) => self.version = self.version.min(known),
+        }
+    }
+
+    /// The chain spoke of a wallet.
+    pub(super) fn access(&mut self, wallet: Wallet, admitted: bool, cutoff: u64, now: Time) {
+        if self.log.devices.cutoff(wallet, Time::from_secs(cutoff)) {
+            self.everything_unsettled();
+            self.screen.devices = true;
+        }
+        if !admitted {
+            self.checked.remove(&wallet);
+        } else {
+            if self.checked.len() >= MAX_CHECKED {
+                self.checked.retain(|_, at| now.since(*at) < FRESH);
+            }
+            if self.checked.len() < MAX_CHECKED {
+                self.checked.insert(wallet, now);
+            }
+        }
+    }
+
+    /// Asks for keys that are missing and gives those that others miss.
+    pub(super) fn settle_keys(&mut self, now: Time) {
+        self.renew_prekey(now);
+        self.erase_prekeys(now);
+        let tags: Vec<_> = self.rooms.keys().copied().collect();
+        for tag in tags {
+            self.report_bad(tag, now);
+            self.ask_keys(tag, now);
+            self.prepare(tag, now);
+        }
+        self.hand_out(now);
+    }
+
+    /// Says of which epochs this device was given another key than the right one.
+    fn report_bad(&mut self, tag: RoomTag, now: Time) {
+        let (community, device, time) = (self.me.community, self.device(), self.time.shown(now));
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        let new: Vec<_> = room.keyring.bad().filter(|epoch| !room.bad.contains(epoch)).collect();
+        room.bad.extend(&new);
+        for epoch in new {
+            let bad =
+                BadWrap { community, room_tag: tag, epoch, device, time, signature: UNSIGNED };
+            self.say_item(&ControlItem::BadWrap(bad.sign(&self.me.secret)), now);
+        }
+    }
+
+    fn ask_keys(&mut self, tag: RoomTag, now: Time) {
+        let own = self.wallet();
+        let device = self.device();
+        // Somebody must be there, and what is sealed to us may be on its way.
+        let waited = self.company_since.is_some_and(|since| now.since(since) >= SETTLING);
+        let ready = self.control_synced.is_some() || waited;
+        let seated = self.log.seats.admits(own, self.log.seats.newest());
+        let shown = self.time.shown(now);
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        if self.linked.is_empty() || !ready || !seated || !room.is_of(own) {
+            return;
+        }
+        let mut wanted: Vec<_> = room.keyring.missing().take(KeyRequest::MAX_WANTED + 1).collect();
+        if wanted.is_empty() {
+            room.asked = None;
+            return;
+        }
+        let due = |(at, times): (Time, u32)| now.since(at) >= ASK_AGAIN * (1 << times.min(8));
+        if room.asked.is_some_and(|asked| !due(asked)) {
+            return;
+        }
+        if wanted.len() > KeyRequest::MAX_WANTED {
+            wanted.clear();
+        }
+        room.asked = Some((now, room.asked.map_or(0, |(_, times)| times + 1)));
+        let request = KeyRequest {
+            community: self.me.community,
+            room_tag: tag,
+            device,
+            wanted,
+            time: shown,
+            signature: UNSIGNED,
+        };
+        self.say_item(&ControlItem::Request(request.sign(&self.me.secret)), now);
+    }
+
+    /// Notes who is to be given keys of a room, and when.
+    fn prepare(&mut self, tag: RoomTag, now: Time) {
+        let shown = self.time.shown(now);
+        let Some(room) = self.rooms.get(&tag) else { return };
+        if !room.keyring.may_make(self.log.view(shown)) {
+            return;
+        }
+        let asking: Vec<Asking> = room.keyring.asking(self.log.view(shown)).collect();
+        for Asking { request, recipient } in asking {
+            let device = recipient.device;
+            let known = self.handouts.get(&(tag, device)).is_some_and(|it| it.request == request);
+            let may = self.approved.contains(&device) || self.log.is_settled(device, now);
+            if !may {
+                self.screen.devices = true;
+                continue;
+            }
+            if known || self.handouts.len() >= MAX_HANDOUTS {
+                continue;
+            }
+            let present: Vec<_> = self.linked.iter().copied().collect();
+            let wait = keyring::delay(self.device(), &present, &request.0, GRANT_STEP);
+            let handout =
+                Handout { request, wallet: recipient.wallet, at: now + wait, asked: None };
+            self.handouts.insert((tag, device), handout);
+        }
+    }
+
+    /// Gives the keys that are due, to wallets that the chain lets in just now.
+    fn hand_out(&mut self, now: Time) {
+        let due: Vec<_> = self.handouts.iter().filter(|(_, it)| it.at <= now).collect();
+        let due: Vec<_> = due.into_iter().map(|(place, it)| (*place, *it)).collect();
+        for ((tag, device), handout) in due {
+            let shown = self.time.shown(now);
+            let view = self.log.view(shown);
+            let Some(room) = self.rooms.get(&tag) else { continue };
+            let still = room.keyring.asking(view).any(|it| it.request == handout.request);
+            if !still {
+                self.handouts.remove(&(tag, device));
+                continue;
+            }
+            let checked = self.checked.get(&handout.wallet);
+            if checked.is_none_or(|at| now.since(*at) > FRESH) {
+                let asked = handout.asked.is_some_and(|at| now.since(at) < FRESH / 4);
+                if !asked {
+                    let handout = Handout { asked: Some(now), ..handout };
+                    self.handouts.insert((tag, device), handout);
+                    self.say(Outgoing::CheckAccess { wallet: handout.wallet });
+                }
+                continue;
+            }
+            let Self { me, log, random, rooms, .. } = self;
+            let Some(room) = rooms.get(&tag) else { continue };
+            let mut draw = |into: &mut [u8]| random.fill(into);
+            let grant = room.keyring.grant(device, &me.secret, log.view(shown), &mut draw);
+            self.handouts.remove(&(tag, device));
+            if let Some(grant) = grant {
+                self.say_item(&ControlItem::Grant(grant), now);
+            }
+        }
+    }
+
+    /// When keys are to be asked for or given, at the latest.
+    pub(super) fn keys_wake_at(&self) -> Option<Time> {
+        let handouts = self.handouts.values().map(|it| match it.asked {
+            Some(asked) => (asked + FRESH / 4).max(it.at),
+            None => it.at,
+        });
+        let settling = self.company_since.map(|since| since + SETTLING);
+        let settling = settling.filter(|_| self.control_synced.is_none());
+        let missing = self.rooms.values().filter_map(|room| {
+            let (at, times) = room.asked?;
+            Some(at + ASK_AGAIN * (1 << times.min(8)))
+        });
+        let prekey = self.log.prekey_times.first().map(|made| self.time.when(*made + PREKEY_AGE));
+        handouts.chain(settling).chain(missing).chain(prekey).min()
+    }
+}
+
+fn prekey_row(made: Time) -> Vec<u8> {
+    named(name::PREKEY, &[&made.0.to_be_bytes()])
+}

@@ -1,0 +1,445 @@
+//! One room: its keys, its ops, and what they come to.
+
+use crate::content::{Content, Edit, Mentions, Text};
+use crate::epoch::{EpochId, EpochKeys, RoomTag};
+use crate::history::{Fact, History, Verdict};
+use crate::hlc::{Arrival, HybridClock};
+use crate::id::{Community, DeviceKey, Wallet};
+use crate::keyring::{Keyring, View};
+use crate::op::{Envelope, Header, OpError, OpId};
+use crate::small::SmallMap;
+use crate::store::State;
+use crate::sync::IdSet;
+use crate::time::Time;
+use crate::timeline::{Author, Timeline};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The most texts that are kept in memory beside those that are shown.
+const MAX_WORDS: usize = 512;
+/// The most ops that wait for a key in memory; of those the store keeps more.
+const MAX_SEALED: usize = 50_000;
+
+/// The type of content that is a message.
+const TEXT: u16 = 1;
+
+/// What a text or an edit says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) markdown: String,
+    pub(super) reply: Option<OpId>,
+}
+
+/// What of an op's content is kept in memory.
+#[derive(Debug)]
+enum Kept {
+    Text,
+    Edit(OpId),
+    Other(Box<Content>),
+}
+
+/// How far the reading of what was kept is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loading {
+    /// Up to before this op; `None`: it has not begun.
+    Before(Option<OpId>),
+    Done,
+}
+
+/// An op was taken, or not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is here already.
+    Known,
+    /// It could be read.
+    Opened,
+    /// No key for it is here.
+    Sealed,
+    /// It is ahead of the clock here, until then.
+    Early(Time),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) keyring: Keyring,
+    pub(super) history: History,
+    pub(super) timeline: Timeline,
+    pub(super) ids: IdSet,
+    pub(super) clock: HybridClock,
+    pub(super) loading: Loading,
+    /// What came to the keyring since it was settled.
+    pub(super) unsettled: bool,
+    /// All ops are to be judged anew.
+    pub(super) unjudged: bool,
+    /// Ops of our own that no other device is known to have.
+    pub(super) undelivered: BTreeMap<OpId, State>,
+    /// Of those, what could not be kept.
+    pub(super) unkept: BTreeSet<OpId>,
+    /// Ops without a key here.
+    pub(super) sealed: BTreeMap<OpId, EpochId>,
+    /// Ops ahead of the clock here.
+    pub(super) early: BTreeMap<OpId, Time>,
+    /// How many ops are under each epoch.
+    pub(super) under: SmallMap<EpochId, u64>,
+    pub(super) read: Option<OpId>,
+    /// What is to be said once there is a key to say it under.
+    pub(super) drafts: VecDeque<Pending>,
+    /// Ops of our own that are kept, and wait for the record of their epoch to be delivered.
+    pub(super) held: Vec<(OpId, Vec<u8>)>,
+    /// When the next epoch is to be made, if it is still due then.
+    pub(super) epoch_at: Option<Time>,
+    /// When keys were last asked for, and how often.
+    pub(super) asked: Option<(Time, u32)>,
+    /// Epochs of which others were told that their keys are wrong.
+    pub(super) bad: BTreeSet<EpochId>,
+    /// Heads that were vouched for after a cut.
+    pub(super) vouched: BTreeSet<OpId>,
+    /// Pages that were read to look for keys.
+    pub(super) pages: BTreeSet<OpId>,
+    pub(super) typing: SmallMap<Wallet, Time>,
+    pub(super) said_typing: Option<Time>,
+    /// Words that are being read.
+    pub(super) reading: BTreeSet<OpId>,
+    /// Words that are not here any more.
+    pub(super) lost_words: BTreeSet<OpId>,
+    keys: SmallMap<EpochId, EpochKeys>,
+    kept: BTreeMap<OpId, Kept>,
+    counts: BTreeSet<OpId>,
+    mentions_me: BTreeSet<OpId>,
+    words: BTreeMap<OpId, Said>,
+}
+
+/// An action that waits for a key.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) number: Option<u64>,
+    pub(super) content: Content,
+    pub(super) since: Time,
+}
+
+/// Why an op is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+impl From<OpError> for Refused {
+    fn from(error: OpError) -> Self {
+        Self(match error {
+            OpError::Signature => "an op whose device did not sign it",
+            OpError::WriteSignature => "an op that nobody with the room's key wrote",
+            OpError::OtherRoom | OpError::OtherEpoch(_) => "an op of another room or epoch",
+            OpError::Header | OpError::Body | OpError::BodyHash => "an op that does not open",
+            OpError::Order => "an op that names later ones as earlier",
+            _ => "an op that is not written as ops are",
+        })
+    }
+}
+
+impl Room {
+    pub(super) fn new(keyring: Keyring, loading: Loading) -> Self {
+        Self {
+            keyring,
+            history: History::default(),
+            timeline: Timeline::default(),
+            ids: IdSet::default(),
+            clock: HybridClock::default(),
+            loading,
+            unsettled: true,
+            unjudged: false,
+            undelivered: BTreeMap::new(),
+            unkept: BTreeSet::new(),
+            sealed: BTreeMap::new(),
+            early: BTreeMap::new(),
+            under: SmallMap::new(),
+            read: None,
+            drafts: VecDeque::new(),
+            held: Vec::new(),
+            epoch_at: None,
+            asked: None,
+            bad: BTreeSet::new(),
+            vouched: BTreeSet::new(),
+            pages: BTreeSet::new(),
+            typing: SmallMap::new(),
+            said_typing: None,
+            reading: BTreeSet::new(),
+            lost_words: BTreeSet::new(),
+            keys: SmallMap::new(),
+            kept: BTreeMap::new(),
+            counts: BTreeSet::new(),
+            mentions_me: BTreeSet::new(),
+            words: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a wallet's devices have a place in it. Unknown kinds may be anybody's.
+    pub(super) fn is_of(&self, wallet: Wallet) -> bool {
+        self.keyring.kind().is_none_or(|kind| kind.includes(wallet))
+    }
+
+    pub(super) fn is_direct(&self) -> bool {
+        self.keyring.kind().is_some_and(|kind| kind != crate::control::RoomKind::All)
+    }
+
+    /// The keys of an epoch, if they are here.
+    pub(super) fn keys(&mut self, epoch: EpochId) -> Option<&EpochKeys> {
+        if !self.keys.contains_key(&epoch) {
+            let keys = self.keyring.keys(epoch)?;
+            self.keys.insert(epoch, keys);
+        }
+        self.keys.get(&epoch)
+    }
+
+    /// Takes an op from others or from the store. What it names is not yet [judged](Self::judge).
+    pub(super) fn take(
+        &mut self,
+        community: Community,
+        me: Wallet,
+        bytes: &[u8],
+        now: Time,
+    ) -> Result<(OpId, Taken), Refused> {
+        let envelope = Envelope::decode(bytes)?;
+        let (id, signed) = (envelope.id(), envelope.signed());
+        if signed.room != self.keyring.tag() {
+            return Err(Refused("an op of another room or epoch"));
+        }
+        if self.history.holds(id) {
+            return Ok((id, Taken::Known));
+        }
+        match id.hlc().arrival(now) {
+            Arrival::Due => {}
+            Arrival::Waits { until } => {
+                self.early.insert(id, until);
+                return Ok((id, Taken::Early(until)));
+            }
+            Arrival::Refused => return Err(Refused("an op from more than a day ahead")),
+        }
+        let epoch = signed.epoch;
+        let Some(keys) = self.keys(epoch) else {
+            return self.take_sealed(&envelope, epoch).map(|()| (id, Taken::Sealed));
+        };
+        let header = envelope.open_header(keys)?;
+        let body = envelope.has_body().then(|| envelope.open_body(keys)).transpose()?;
+        let content = body.map(|body| Content::decode(header.content_type, body.content()));
+        let content =
+            content.transpose().map_err(|_| Refused("an op whose content is not as it must be"))?;
+        if !self.history.vouched(id, header.device, header.sequence) {
+            let room = self.keyring.room().ok_or(Refused("an op of a room that is not known"))?;
+            envelope.verify_header(&header, &community, room)?;
+        }
+        self.add(id, epoch, &header, content, me);
+        Ok((id, Taken::Opened))
+    }
+
+    fn take_sealed(&mut self, envelope: &Envelope<'_>, epoch: EpochId) -> Result<(), Refused> {
+        let mut known = self.keyring.write_keys(epoch).peekable();
+        if known.peek().is_some() && !known.any(|key| envelope.verify_write(&key).is_ok()) {
+            return Err(OpError::WriteSignature.into());
+        }
+        if self.sealed.len() < MAX_SEALED {
+            self.sealed.insert(envelope.id(), epoch);
+        }
+        Ok(())
+    }
+
+    /// Takes an op that is known to be as it says; of one that lost its body there is no content.
+    pub(super) fn add(
+        &mut self,
+        id: OpId,
+        epoch: EpochId,
+        header: &Header,
+        content: Option<Content>,
+        me: Wallet,
+    ) {
+        let fact = Fact {
+            device: header.device,
+            sequence: header.sequence,
+            previous: header.previous,
+            epoch,
+            content_type: header.content_type,
+        };
+        self.history.add(id, &fact, header.parents.as_slice());
+        self.clock.see(id.hlc());
+        self.sealed.remove(&id);
+        self.early.remove(&id);
+        *self.under.entry(epoch).or_default() += 1;
+        let kept = match content {
+            Some(Content::Text(Text { markdown, reply, mentions })) => {
+                self.note_words(id, Said { markdown, reply }, &mentions, me);
+                Kept::Text
+            }
+            Some(Content::Edit(Edit { target, markdown, mentions })) => {
+                self.note_words(id, Said { markdown, reply: None }, &mentions, me);
+                Kept::Edit(target)
+            }
+            Some(other) => Kept::Other(Box::new(other)),
+            None if header.content_type == TEXT => Kept::Text,
+            None => return,
+        };
+        self.kept.insert(id, kept);
+    }
+
+    fn note_words(&mut self, id: OpId, said: Said, mentions: &Mentions, me: Wallet) {
+        if mentions.as_slice().contains(&me) {
+            self.mentions_me.insert(id);
+        }
+        self.words.insert(id, said);
+    }
+
+    /// Takes away words that need not be in memory: the oldest, but none from `shown` on.
+    pub(super) fn trim_words(&mut self, shown: Option<OpId>) {
+        while self.words.len() > MAX_WORDS {
+            match self.words.first_key_value() {
+                Some((id, _)) if shown.is_none_or(|shown| *id < shown) => self.words.pop_first(),
+                _ => return,
+            };
+        }
+    }
+
+    /// What an op says, if it is in memory.
+    pub(super) fn words(&self, id: OpId) -> Option<&Said> {
+        self.words.get(&id)
+    }
+
+    /// Puts words into memory that were read again.
+    pub(super) fn recall(&mut self, bytes: &[u8]) {
+        let Ok(envelope) = Envelope::decode(bytes) else { return };
+        let Some(keys) = self.keys(envelope.signed().epoch) else { return };
+        let Ok(header) = envelope.open_header(keys) else { return };
+        let Ok(body) = envelope.open_body(keys) else { return };
+        let said = match Content::decode(header.content_type, body.content()) {
+            Ok(Content::Text(text)) => Said { markdown: text.markdown, reply: text.reply },
+            Ok(Content::Edit(edit)) => Said { markdown: edit.markdown, reply: None },
+            _ => return,
+        };
+        self.words.insert(envelope.id(), said);
+    }
+
+    /// Whether a message, or what it was changed to, mentions us.
+    pub(super) fn mentions_me(&self, id: OpId) -> bool {
+        self.mentions_me.contains(&id)
+    }
+
+    /// Works out which of these ops count, and gives the messages that look different now.
+    pub(super) fn judge(&mut self, ids: &[OpId], view: View<'_>) -> Vec<OpId> {
+        let cut = |id: &OpId| {
+            let device = self.history.fact(*id).map(|fact| fact.device);
+            device.is_some_and(|device| self.keyring.cut(device).is_some())
+        };
+        if self.unjudged || ids.iter().any(cut) {
+            return self.judge_all(view);
+        }
+        let judge = self.keyring.judge_of(view.seats, view.devices);
+        let verdicts: Vec<_> = self.history.judge(ids.iter().copied(), &judge).collect();
+        let direct = self.is_direct();
+        let mut changed = Vec::new();
+        for (id, verdict) in verdicts {
+            if let Verdict::Counts { author, role } = verdict {
+                changed.extend(self.show(id, Author { wallet: author, role }, direct));
+            }
+        }
+        self.tighten();
+        changed
+    }
+
+    /// The same for all; what became of the timeline is for whoever shows it to find out.
+    fn judge_all(&mut self, view: View<'_>) -> Vec<OpId> {
+        self.unjudged = false;
+        let before: BTreeSet<OpId> = self.timeline.messages().collect();
+        let judge = self.keyring.judge_of(view.seats, view.devices);
+        let verdicts: Vec<_> = self.history.judge(self.history.ids(), &judge).collect();
+        (self.timeline, self.counts) = (Timeline::default(), BTreeSet::new());
+        let direct = self.is_direct();
+        for (id, verdict) in verdicts {
+            if let Verdict::Counts { author, role } = verdict {
+                self.show(id, Author { wallet: author, role }, direct);
+            }
+        }
+        self.tighten();
+        let mut all = before;
+        all.extend(self.timeline.messages());
+        all.into_iter().collect()
+    }
+
+    fn show(&mut self, id: OpId, author: Author, direct: bool) -> Option<OpId> {
+        let none = || (String::new(), Mentions::default());
+        let content = match self.kept.get(&id)? {
+            Kept::Other(content) => {
+                let (timeline, counts) = (&mut self.timeline, &mut self.counts);
+                counts.insert(id);
+                return timeline.take(id, author, content, direct);
+            }
+            Kept::Text => {
+                let (markdown, mentions) = none();
+                Content::Text(Text { markdown, reply: None, mentions })
+            }
+            Kept::Edit(target) => {
+                let (markdown, mentions) = none();
+                Content::Edit(Edit { target: *target, markdown, mentions })
+            }
+        };
+        self.counts.insert(id);
+        self.timeline.take(id, author, &content, direct)
+    }
+
+    fn tighten(&mut self) {
+        if self.timeline.tightened() {
+            self.keyring.tighten();
+        }
+    }
+
+    /// Whether an op counts.
+    pub(super) fn counts(&self, id: OpId) -> bool {
+        self.counts.contains(&id)
+    }
+
+    /// The last ops of a device that count, for a cut.
+    pub(super) fn last_of(&self, device: DeviceKey) -> Vec<OpId> {
+        let mut ends = self.history.ends_of(device);
+        ends.retain(|id| self.counts(*id));
+        ends
+    }
+
+    /// Ops that may be opened now that there is a key.
+    pub(super) fn openable(&mut self) -> Vec<OpId> {
+        let waiting: BTreeSet<EpochId> = self.sealed.values().copied().collect();
+        let open: Vec<_> = waiting.into_iter().filter(|it| self.keys(*it).is_some()).collect();
+        let ready = self.sealed.iter().filter(|(_, epoch)| open.contains(epoch));
+        ready.map(|(id, _)| *id).collect()
+    }
+
+    /// The first moment of an op that is ahead.
+    pub(super) fn early_at(&self) -> Option<Time> {
+        self.early.values().copied().min()
+    }
+
+    /// The newest messages of a room, newest last, from `from` on or that many.
+    pub(super) fn newest(&self, count: usize) -> (Vec<OpId>, bool) {
+        let mut ids: Vec<_> = self.timeline.messages().rev().take(count + 1).collect();
+        let more = ids.len() > count;
+        ids.truncate(count);
+        ids.reverse();
+        (ids, more)
+    }
+
+    /// How many messages of others were not read, and whether one of them mentions us.
+    pub(super) fn unread(&self, me: Wallet) -> (usize, bool) {
+        let after = |id: &OpId| self.read.is_none_or(|read| *id > read);
+        let mentioned = self.mentions_me.iter().rev().take_while(|id| after(id));
+        (self.timeline.unread(self.read, me), mentioned.copied().any(|id| self.counts(id)))
+    }
+
+    /// When something was said last.
+    pub(super) fn last(&self) -> Option<Time> {
+        self.timeline.messages().next_back().map(|id| id.hlc().time())
+    }
+}
+
+/// What a room's public name is among sets.
+pub(super) fn tag_of(set: crate::store::SetId) -> RoomTag {
+    RoomTag(set.0)
+}
+
+/// The id of an op by its bytes, if they are those of an op of this room.
+pub(super) fn op_id(room: RoomTag, bytes: &[u8]) -> Option<OpId> {
+    let envelope = Envelope::decode(bytes).ok()?;
+    (envelope.signed().room == room).then(|| envelope.id())
+}

@@ -1,0 +1,14 @@
+//! What rooms do, through their public face alone.
+
+#[path = "rooms/devices.rs"]
+mod devices;
+#[path = "rooms/keeping.rs"]
+mod keeping;
+#[path = "rooms/person.rs"]
+mod person;
+#[path = "rooms/removal.rs"]
+mod removal;
+#[path = "rooms/talking.rs"]
+mod talking;
+#[path = "rooms/town.rs"]
+mod town;

@@ -1,0 +1,47 @@
+//! Who loses the seat reads and writes no more.
+
+use crate::town::Town;
+use chats_core::time::Duration;
+
+const MOMENT: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(120);
+
+#[test]
+fn a_removed_member_cannot_read_on_and_what_it_held_back_counts_for_nobody() {
+    let (mut town, room) = Town::with_room(4);
+    town.open_all(room);
+    town.say(3, room, "I am here");
+    town.run(MOMENT);
+    // It leaves the others and writes in secret, before and after it is removed.
+    town.isolate(3);
+    town.say(3, room, "held back");
+    town.change(4, 0);
+    town.hear();
+    town.say(2, room, "without four");
+    town.run(LONG);
+    // A removed member would not be linked; here it is, and what it gives changes nothing.
+    town.bring_back(3);
+    town.run(LONG);
+    for who in 0..3 {
+        assert_eq!(town.people[who].said(), ["I am here", "without four"], "person {who}");
+    }
+    assert!(!town.people[3].said().contains(&"without four"));
+    let refused = &town.people[0].counts.refused;
+    assert!(!refused.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn what_a_removed_member_said_before_stays() {
+    let (mut town, room) = Town::with_room(4);
+    town.open_all(room);
+    town.say(3, room, "one");
+    town.say(3, room, "two");
+    town.change(4, 0);
+    town.hear();
+    town.isolate(3);
+    town.say(0, room, "three");
+    town.run(LONG);
+    for who in 0..3 {
+        assert_eq!(town.people[who].said(), ["one", "two", "three"], "person {who}");
+    }
+}
