@@ -21,7 +21,7 @@ use crate::control::{Cause, ControlItem, EpochRecord, RoomKind, Wrap};
 use crate::devices::Devices;
 use crate::epoch::{EpochId, EpochKeys, EpochSecret, Policy, RoomId, RoomTag, WriteKey};
 use crate::history::{Cut, Position};
-use crate::id::{Community, DeviceKey};
+use crate::id::{Community, DeviceKey, Wallet};
 use crate::op::{MAX_PARENTS, OpId};
 use crate::seats::Seats;
 use crate::small::{SmallMap, SmallSet};
@@ -92,8 +92,7 @@ struct Settled {
 }
 
 /// See [`Keyring::basis`].
-pub(crate) type Basis =
-    (Option<RoomKind>, SmallMap<EpochId, Position>, SmallMap<DeviceKey, Cut>);
+pub(crate) type Basis = (Option<RoomKind>, SmallMap<EpochId, Position>, SmallMap<DeviceKey, Cut>);
 
 impl Keyring {
     /// The most records of a room that are held; more are not taken.
@@ -193,6 +192,18 @@ impl Keyring {
     #[must_use]
     pub const fn kind(&self) -> Option<RoomKind> {
         self.settled.kind
+    }
+
+    /// Whether a wallet may be in the room, as far as can be told: without a secret of the room, by
+    /// what the records say that began it.
+    #[must_use]
+    pub fn may_include(&self, wallet: Wallet) -> bool {
+        if let Some(kind) = self.kind() {
+            return kind.includes(wallet);
+        }
+        let charters = self.records.values().filter_map(|held| held.record.charter);
+        let mut charters = charters.peekable();
+        charters.peek().is_none() || charters.any(|charter| charter.kind.includes(wallet))
     }
 
     /// What newcomers may read: the strictest that was ever said.

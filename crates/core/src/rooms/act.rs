@@ -1,8 +1,8 @@
 //! What people do: from what they want to ops of their own.
 
 use super::disk::Then;
-use super::room::{Loading, Pending};
 use super::restore::{name, named};
+use super::room::{Loading, Pending};
 use super::{Action, Outgoing, Rooms};
 use crate::access::Role;
 use crate::content::{Content, Edit, Profile, Reaction, RoomState, Text, Tombstone};
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How much longer each waits than the one before it until it makes an epoch.
 const EPOCH_STEP: Duration = Duration::from_millis(250);
 
-const NO_ROOM: &str = "This room is not known here. Wait a moment, or go back to the list of rooms.";
+const NO_ROOM: &str =
+    "This room is not known here. Wait a moment, or go back to the list of rooms.";
 const NO_KEY: &str = "No key of this room is here yet. Another member has to send it: it comes as \
                       soon as one is online.";
 const READ_ONLY: &str = "You can read this room, and not write: your wallet has no seat in it, or \
@@ -288,7 +289,9 @@ impl Rooms {
         let random = self.random.bytes();
         let Some(room) = self.rooms.get_mut(&tag) else { return };
         let Some(keys) = room.keys(epoch).cloned() else { return };
-        let (Some(id), Ok(bytes)) = (room.keyring.room().cloned(), content.encode()) else { return };
+        let (Some(id), Ok(bytes)) = (room.keyring.room().cloned(), content.encode()) else {
+            return;
+        };
         let (sequence, previous) = room.history.next_of(own);
         let mut parents = room.history.heads();
         parents.retain(|parent| Some(*parent) != previous);

@@ -146,6 +146,9 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(&tag) else { return };
         let changed = room.judge(ids, view);
         room.trim_words(self.screen.oldest(tag));
+        for refusal in std::mem::take(&mut room.refusals) {
+            self.screen.count(room::reason(refusal));
+        }
         self.screen.changed(tag, changed);
     }
 
@@ -237,7 +240,7 @@ impl Rooms {
 
     fn read_again_of(&mut self, tag: RoomTag, ids: Vec<OpId>) {
         if let Some(room) = self.rooms.get_mut(&tag) {
-            ids.iter().for_each(|id| drop(room.sealed.remove(id)));
+            room.sealed.retain(|id, _| !ids.contains(id));
         }
         for ids in ids.rchunks(crate::store::MAX_LOAD) {
             let request = Request::Load { set: tag.into(), ids: ids.to_vec() };

@@ -44,29 +44,13 @@ pub(super) enum Read {
 #[derive(Debug, Clone)]
 pub(super) enum Then {
     /// An op or item of our own may go out.
-    Own {
-        set: SetId,
-        id: OpId,
-        bytes: Vec<u8>,
-    },
+    Own { set: SetId, id: OpId, bytes: Vec<u8> },
     /// An action was carried out.
-    Acted {
-        number: u64,
-        room: Option<RoomTag>,
-    },
+    Acted { number: u64, room: Option<RoomTag> },
     /// A session is to hear of it.
-    Synced {
-        ticket: Ticket,
-        set: SetId,
-        ids: Vec<OpId>,
-        invalid: usize,
-    },
+    Synced { ticket: Ticket, set: SetId, ids: Vec<OpId>, invalid: usize },
     /// It came live; if from its author, that is to be told.
-    Live {
-        set: SetId,
-        id: OpId,
-        tell: Option<DeviceKey>,
-    },
+    Live { set: SetId, id: OpId, tell: Option<DeviceKey> },
 }
 
 #[derive(Debug)]

@@ -159,11 +159,6 @@ impl Log {
         aged || first.is_some_and(|(first, _)| first == device)
     }
 
-    /// When a device becomes settled by the passing of time alone.
-    pub(super) fn settles_at(&self, device: DeviceKey) -> Option<Time> {
-        self.seen.get(&device).map(|seen| *seen + CAUTION)
-    }
-
     /// Whose word an item is.
     fn author(&self, id: OpId, item: &ControlItem) -> Option<Wallet> {
         match item {

@@ -226,7 +226,8 @@ impl Rooms {
             self.version = head.version;
         }
         // Certificates first, and then in the order of time.
-        control.sort_by_key(|(id, item, _)| (item.device().is_some() && !is_certificate(item), *id));
+        control
+            .sort_by_key(|(id, item, _)| (item.device().is_some() && !is_certificate(item), *id));
         for (id, item, received) in control {
             self.log.take(id, &item, received);
             self.take_item(id, &item);

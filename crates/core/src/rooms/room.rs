@@ -2,7 +2,7 @@
 
 use crate::content::{Content, Edit, Mentions, Text};
 use crate::epoch::{EpochId, EpochKeys, RoomTag};
-use crate::history::{Fact, History, Verdict};
+use crate::history::{Fact, History, Reason, Verdict};
 use crate::hlc::{Arrival, HybridClock};
 use crate::id::{Community, DeviceKey, Wallet};
 use crate::keyring::{Keyring, View};
@@ -102,6 +102,8 @@ pub(super) struct Room {
     pub(super) reading: BTreeSet<OpId>,
     /// Words that are not here any more.
     pub(super) lost_words: BTreeSet<OpId>,
+    /// Why ops that were judged do not count, to be counted.
+    pub(super) refusals: Vec<Reason>,
     keys: SmallMap<EpochId, EpochKeys>,
     kept: BTreeMap<OpId, Kept>,
     counts: BTreeSet<OpId>,
@@ -162,6 +164,7 @@ impl Room {
             said_typing: None,
             reading: BTreeSet::new(),
             lost_words: BTreeSet::new(),
+            refusals: Vec::new(),
             keys: SmallMap::new(),
             kept: BTreeMap::new(),
             counts: BTreeSet::new(),
@@ -170,9 +173,9 @@ impl Room {
         }
     }
 
-    /// Whether a wallet's devices have a place in it. Unknown kinds may be anybody's.
+    /// Whether a wallet's devices have a place in it, as far as can be told.
     pub(super) fn is_of(&self, wallet: Wallet) -> bool {
-        self.keyring.kind().is_none_or(|kind| kind.includes(wallet))
+        self.keyring.may_include(wallet)
     }
 
     pub(super) fn is_direct(&self) -> bool {
@@ -325,15 +328,18 @@ impl Room {
             device.is_some_and(|device| self.keyring.cut(device).is_some())
         };
         if self.unjudged || ids.iter().any(cut) {
-            return self.judge_all(view);
+            return self.judge_all(ids, view);
         }
         let judge = self.keyring.judge_of(view.seats, view.devices);
         let verdicts: Vec<_> = self.history.judge(ids.iter().copied(), &judge).collect();
         let direct = self.is_direct();
         let mut changed = Vec::new();
         for (id, verdict) in verdicts {
-            if let Verdict::Counts { author, role } = verdict {
-                changed.extend(self.show(id, Author { wallet: author, role }, direct));
+            match verdict {
+                Verdict::Counts { author, role } => {
+                    changed.extend(self.show(id, Author { wallet: author, role }, direct));
+                }
+                Verdict::Refused(reason) => self.refusals.push(reason),
             }
         }
         self.tighten();
@@ -341,16 +347,23 @@ impl Room {
     }
 
     /// The same for all; what became of the timeline is for whoever shows it to find out.
-    fn judge_all(&mut self, view: View<'_>) -> Vec<OpId> {
+    fn judge_all(&mut self, new: &[OpId], view: View<'_>) -> Vec<OpId> {
         self.unjudged = false;
         let before: BTreeSet<OpId> = self.timeline.messages().collect();
         let judge = self.keyring.judge_of(view.seats, view.devices);
         let verdicts: Vec<_> = self.history.judge(self.history.ids(), &judge).collect();
-        (self.timeline, self.counts) = (Timeline::default(), BTreeSet::new());
+        let counted = std::mem::take(&mut self.counts);
+        self.timeline = Timeline::default();
         let direct = self.is_direct();
         for (id, verdict) in verdicts {
-            if let Verdict::Counts { author, role } = verdict {
-                self.show(id, Author { wallet: author, role }, direct);
+            match verdict {
+                Verdict::Counts { author, role } => {
+                    self.show(id, Author { wallet: author, role }, direct);
+                }
+                Verdict::Refused(reason) if new.contains(&id) || counted.contains(&id) => {
+                    self.refusals.push(reason);
+                }
+                Verdict::Refused(_) => {}
             }
         }
         self.tighten();
@@ -436,6 +449,16 @@ impl Room {
 /// What a room's public name is among sets.
 pub(super) fn tag_of(set: crate::store::SetId) -> RoomTag {
     RoomTag(set.0)
+}
+
+/// Why an op does not count, for people who mend things.
+pub(super) const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownEpoch => "an op under keys that do not hold, or not yet",
+        Reason::NoCertificate => "an op of a device that no wallet vouched for at its time",
+        Reason::NoSeat => "an op of somebody without a seat",
+        Reason::Cut => "an op of a device that was cut off before",
+    }
 }
 
 /// The id of an op by its bytes, if they are those of an op of this room.

@@ -81,7 +81,7 @@ impl Screen {
 
     /// These messages of a room look different.
     pub(super) fn changed(&mut self, room: RoomTag, ids: Vec<OpId>) {
-        self.rooms |= !ids.is_empty();
+        self.rooms = true;
         if let Some(open) = self.open.as_mut().filter(|open| open.room == room) {
             open.changed.extend(ids);
         }
@@ -223,7 +223,8 @@ impl Rooms {
         let Some(mut open) = self.screen.open.take() else { return };
         if let Some(room) = self.rooms.get(&open.room) {
             let all = open.anew || open.changed.len() > MAX_CHANGES;
-            let views = if all { self.all_anew(&mut open, room) } else { self.some(&mut open, room) };
+            let views =
+                if all { self.all_anew(&mut open, room) } else { self.some(&mut open, room) };
             let missing = std::mem::take(&mut open.reading).into_iter().collect();
             views.into_iter().for_each(|view| self.tell(view));
             self.read_words(&open, missing);
@@ -313,9 +314,9 @@ impl Rooms {
             return Look::Needs(needs);
         }
         let words = match message.words {
-            Some(words) => room.words(words).map_or(Words::Missing, |said| {
-                Words::Said(said.markdown.clone())
-            }),
+            Some(words) => {
+                room.words(words).map_or(Words::Missing, |said| Words::Said(said.markdown.clone()))
+            }
             None if room.timeline.is_unknown(id) => Words::Unknown,
             None => Words::Deleted,
         };
@@ -382,9 +383,8 @@ impl Rooms {
             }));
         }
         let all = self.log.devices.all();
-        let shown_ones = all.filter(|(device, wallet)| {
-            *wallet == own || moderator && waiting.contains(device)
-        });
+        let shown_ones =
+            all.filter(|(device, wallet)| *wallet == own || moderator && waiting.contains(device));
         let mut views: Vec<_> = shown_ones
             .map(|(device, wallet)| self.device_view(device, wallet, &waiting, shown))
             .collect();

@@ -50,6 +50,8 @@ pub struct Sessions {
     next: Time,
     /// When we began the last one.
     began: Time,
+    /// There is more to compare than when that began.
+    renewed: bool,
     ledger: Ledger,
     starts: Budget<DeviceKey>,
     live: Budget<DeviceKey>,
@@ -68,6 +70,7 @@ impl Sessions {
             sessions: SmallMap::new(),
             next: Time::default(),
             began: Time::default(),
+            renewed: false,
             ledger: Ledger::default(),
             starts: Budget::new(STARTS.0, STARTS.1),
             live: Budget::new(LIVE.0, LIVE.1),
@@ -94,6 +97,7 @@ impl Sessions {
             Input::Renewed => {
                 // What there was no use in before may be of use now.
                 self.peers.values_mut().for_each(|free| *free = now.min(*free));
+                self.renewed = true;
                 self.next = self.next.min(now + self.jittered(NEWS));
             }
             Input::Loaded { ticket, items } => {
@@ -214,6 +218,10 @@ impl Sessions {
                 SPENT
             }
             Ending::Theirs(End::Busy) => BUSY,
+            Ending::Ours(End::Finished) | Ending::Theirs(End::Finished) if self.renewed => {
+                self.next = self.next.min(now + self.jittered(NEWS));
+                Duration::ZERO
+            }
             // Whoever began it, there is nothing new so soon.
             Ending::Ours(End::Finished) | Ending::Theirs(End::Finished) => PACE.0,
             _ => Duration::ZERO,
@@ -267,7 +275,7 @@ impl Sessions {
         }
         let chosen = usize::try_from(self.random.below(free.len() as u64)).unwrap_or_default();
         if let Some(peer) = free.get(chosen).copied() {
-            self.began = now;
+            (self.began, self.renewed) = (now, false);
             let salt = self.random.bytes();
             let session = Session::dial(self.own, peer, salt, self.around(now, sets));
             self.sessions.insert(peer, session);

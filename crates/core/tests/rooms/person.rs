@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, VecDeque};
 use zeroize::Zeroizing;
 
 pub(crate) struct Person {
-    pub(crate) wallet: u8,
     pub(crate) secret: DeviceSecret,
     pub(crate) certificate: DeviceCertificate,
     pub(crate) rooms: Rooms,
@@ -58,7 +57,6 @@ impl Person {
             certificate: certificate.clone(),
         };
         let mut person = Self {
-            wallet,
             secret,
             certificate,
             rooms: Rooms::new(me, Zeroizing::new([device; 32]), now),
@@ -101,10 +99,6 @@ impl Person {
 
     pub(crate) fn key(&self) -> DeviceKey {
         self.secret.device()
-    }
-
-    pub(crate) fn address(&self) -> Wallet {
-        self.certificate.statement.wallet
     }
 
     pub(crate) fn tell(&mut self, incoming: Incoming, now: Time) {

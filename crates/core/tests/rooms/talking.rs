@@ -46,6 +46,7 @@ fn what_is_said_alone_waits_and_comes_to_all_later() {
     town.open_all(room);
     town.isolate(2);
     town.say(2, room, "anybody?");
+    town.run(MOMENT);
     assert_eq!(town.people[2].sending("anybody?"), Some(Sending::Queued));
     town.say(0, room, "where is three?");
     town.run(LONG);

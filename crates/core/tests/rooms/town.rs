@@ -262,7 +262,11 @@ impl Town {
         }
     }
 
-    pub(crate) fn try_act(&mut self, who: usize, action: Action) -> Result<Option<RoomTag>, String> {
+    pub(crate) fn try_act(
+        &mut self,
+        who: usize,
+        action: Action,
+    ) -> Result<Option<RoomTag>, String> {
         let number = self.people[who].act(action, self.now);
         for _ in 0..60 {
             self.work();
