@@ -201,9 +201,16 @@ impl Keyring {
         if let Some(kind) = self.kind() {
             return kind.includes(wallet);
         }
-        let charters = self.records.values().filter_map(|held| held.record.charter);
-        let mut charters = charters.peekable();
-        charters.peek().is_none() || charters.any(|charter| charter.kind.includes(wallet))
+        let mut claims = self.claims().peekable();
+        claims.peek().is_none() || claims.any(|kind| kind.includes(wallet))
+    }
+
+    /// Whose room it is, as the records say that began it: of several, one that is known to be
+    /// right, or all.
+    pub fn claims(&self) -> impl Iterator<Item = RoomKind> {
+        let said = self.records.values().filter_map(|held| held.record.charter);
+        let said = said.map(|charter| charter.kind).filter(|_| self.kind().is_none());
+        said.chain(self.kind())
     }
 
     /// What newcomers may read: the strictest that was ever said.

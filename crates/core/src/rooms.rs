@@ -21,6 +21,7 @@ mod gossip;
 mod keys;
 mod live;
 mod log;
+mod recover;
 mod restore;
 mod room;
 mod seam;

@@ -29,6 +29,8 @@ const NO_KEY: &str = "No key of this room is here yet. Another member has to sen
 const READ_ONLY: &str = "You can read this room, and not write: your wallet has no seat in it, or \
                          your sign-in has run out.";
 const BUSY: &str = "Too much waits to be sent in this room. Wait a moment.";
+const TOO_FAST: &str = "You have written as much as is shown of one person: 30 messages a minute. \
+                        Wait a moment.";
 const NOT_ALLOWED: &str = "Only moderators can do this.";
 
 impl Rooms {
@@ -94,7 +96,8 @@ impl Rooms {
     }
 
     /// Has something written as soon as there is a key to write it under.
-    fn draft(&mut self, number: Option<u64>, tag: RoomTag, content: Content, now: Time) {
+    pub(super) fn draft(&mut self, number: Option<u64>, tag: RoomTag, content: Content, now: Time) {
+        let own = self.wallet();
         let view = self.log.view(self.time.shown(now));
         let why = match (content.encode(), self.rooms.get_mut(&tag)) {
             (Err(error), _) => error.to_string(),
@@ -102,6 +105,7 @@ impl Rooms {
             (_, Some(room)) if room.keyring.room().is_none() => NO_KEY.to_owned(),
             (_, Some(room)) if !room.keyring.may_make(view) => READ_ONLY.to_owned(),
             (_, Some(room)) if room.drafts.len() >= MAX_DRAFTS => BUSY.to_owned(),
+            (_, Some(room)) if !room.may_go_on(own, view.now) => TOO_FAST.to_owned(),
             (Ok(_), Some(room)) => {
                 room.drafts.push_back(Pending { number, content, since: now });
                 return;
@@ -164,7 +168,7 @@ impl Rooms {
     }
 
     /// Makes a room.
-    fn found(&mut self, charter: Charter, now: Time) -> Option<RoomTag> {
+    pub(super) fn found(&mut self, charter: Charter, now: Time) -> Option<RoomTag> {
         let Self { me, log, random, .. } = self;
         let view = log.view(self.time.shown(now));
         let mut draw = |into: &mut [u8]| random.fill(into);

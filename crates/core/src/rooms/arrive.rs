@@ -59,7 +59,10 @@ impl Rooms {
             let item = read.iter().find(|item| item.entry.id == *id);
             item.map(|item| item.bytes.clone()).unwrap_or_default()
         };
-        let items = ids.iter().map(bytes).collect();
+        let items: Vec<_> = ids.iter().map(bytes).collect();
+        if items.iter().any(Vec::is_empty) {
+            self.ask_damage();
+        }
         self.sync(crate::sync::Input::Loaded { ticket, items }, now);
     }
 
@@ -106,7 +109,7 @@ impl Rooms {
         let mut opened = Vec::new();
         for (id, bytes) in items {
             match self.take_op(tag, &bytes, now) {
-                Ok(Taken::Known) => {}
+                // Known, but lost on the disk here: else it was not asked for.
                 Ok(taken) => {
                     if taken == Taken::Opened {
                         opened.push(id);
@@ -148,6 +151,9 @@ impl Rooms {
         room.trim_words(self.screen.oldest(tag));
         for refusal in std::mem::take(&mut room.refusals) {
             self.screen.count(room::reason(refusal));
+        }
+        for _ in 0..std::mem::take(&mut room.excess) {
+            self.screen.count("an op of somebody who wrote too much at once");
         }
         self.screen.changed(tag, changed);
     }
@@ -282,7 +288,7 @@ impl Rooms {
                 self.tell_stored(stored);
             }
             Outcome::Lost(then, error) => {
-                self.screen.failing(&error);
+                self.not_kept(&error, now);
                 for then in then {
                     if let Then::Synced { ticket, invalid, .. } = then {
                         let input =
@@ -292,7 +298,7 @@ impl Rooms {
                 }
             }
             Outcome::Later(then, error) => {
-                self.screen.failing(&error);
+                self.not_kept(&error, now);
                 for then in then {
                     if let Then::Own { set, id, .. } = then
                         && let Some(room) = self.rooms.get_mut(&room::tag_of(set))
@@ -357,11 +363,16 @@ impl Rooms {
             return;
         };
         let news: Vec<_> = ids.iter().filter(|id| undelivered.remove(id).is_some()).collect();
+        let forget = set != SetId::CONTROL;
         for id in &news {
             batch.change(set, Change::State { id: **id, state: State::Delivered });
         }
         if !news.is_empty() {
             let news: Vec<_> = news.into_iter().copied().collect();
+            if let Some(room) = self.rooms.get_mut(&room::tag_of(set)).filter(|_| forget) {
+                room.unsent.retain(|id, _| !news.contains(id));
+                room.held.retain(|id| !news.contains(id));
+            }
             self.screen.changed(room::tag_of(set), news);
             self.disk.commit(batch, Vec::new(), false);
         }

@@ -36,6 +36,8 @@ pub(super) enum Read {
     Again(RoomTag),
     /// What is to be shown.
     Words(RoomTag),
+    /// What was found damaged.
+    Damage,
     /// What another device asked for.
     Sync(Ticket, Vec<OpId>),
 }
@@ -106,7 +108,17 @@ impl Disk {
     }
 
     /// Has changes made after all that were given before.
-    pub(super) fn commit(&mut self, batch: Batch, then: Vec<Then>, own: bool) {
+    pub(super) fn commit(&mut self, mut batch: Batch, then: Vec<Then>, own: bool) {
+        while batch.changes.len() + batch.rows.len() > MERGED {
+            let changes: Vec<_> =
+                batch.changes.drain(..batch.changes.len().min(MERGED / 2)).collect();
+            let rows = batch.rows.drain(..batch.rows.len().min(MERGED / 2)).collect();
+            self.waiting.push_back(Commit {
+                batch: Batch { changes, rows },
+                then: Vec::new(),
+                own,
+            });
+        }
         let size = |batch: &Batch| batch.changes.len() + batch.rows.len();
         match self.waiting.back_mut() {
             Some(last) if last.own == own && size(&last.batch) + size(&batch) <= MERGED => {

@@ -2,11 +2,15 @@
 
 use super::disk::Read;
 use super::restore::{name, named};
-use super::{Outgoing, Rooms};
-use crate::control::{BadWrap, ControlItem, CutHead, HANDOUT_LIFE, KeyRequest, Prekey};
-use crate::epoch::{EpochId, RoomTag};
+use super::{Outgoing, Room, Rooms};
+use crate::access::Role;
+use crate::content::{Content, RoomState};
+use crate::control::{
+    BadWrap, Charter, ControlItem, CutHead, HANDOUT_LIFE, KeyRequest, Prekey, RoomKind,
+};
+use crate::epoch::{EpochId, Policy, RoomTag};
 use crate::history::Position;
-use crate::id::{DeviceSignature, Wallet};
+use crate::id::{DeviceKey, DeviceSignature, Wallet};
 use crate::keyring::{self, Asking};
 use crate::op::OpId;
 use crate::seats::{Change, Head, SeatsError};
@@ -27,6 +31,8 @@ const GRANT_STEP: Duration = Duration::from_millis(500);
 const FRESH: Duration = Duration::from_secs(60);
 /// The most wallets whose last word from the chain is remembered.
 const MAX_CHECKED: usize = 1024;
+/// What the first room of a community is called.
+const FIRST_ROOM: &str = "general";
 /// The most handouts that are prepared at once.
 const MAX_HANDOUTS: usize = 256;
 
@@ -211,10 +217,38 @@ impl Rooms {
         }
     }
 
+    /// Gives a community without any room its first, if we are the moderator to do so: the one with
+    /// the smallest device key of those who are here, once nobody here knows of a room.
+    fn found_first(&mut self, now: Time) {
+        let moderates = |wallet: Wallet| {
+            let role = self.log.seats.role(wallet, self.log.seats.newest());
+            matches!(role, Some(Role::Moderator | Role::Owner))
+        };
+        let own = self.device();
+        let before = |device: &DeviceKey| {
+            *device < own && self.log.devices.wallet(*device).is_some_and(moderates)
+        };
+        let none = self.rooms.values().all(Room::is_direct);
+        if self.control_synced.is_none()
+            || !none
+            || !moderates(self.wallet())
+            || self.linked.iter().any(before)
+        {
+            return;
+        }
+        let charter = Charter { kind: RoomKind::All, policy: Policy::OpenHistory };
+        if let Some(tag) = self.found(charter, now) {
+            let name = Some(FIRST_ROOM.to_owned());
+            let state = RoomState { name, ..RoomState::default() };
+            self.draft(None, tag, Content::State(state), now);
+        }
+    }
+
     /// Asks for keys that are missing and gives those that others miss.
     pub(super) fn settle_keys(&mut self, now: Time) {
         self.renew_prekey(now);
         self.erase_prekeys(now);
+        self.found_first(now);
         let tags: Vec<_> = self.rooms.keys().copied().collect();
         for tag in tags {
             self.report_bad(tag, now);

@@ -16,8 +16,8 @@ use crate::wire;
 
 /// How often others are told that somebody writes.
 const TYPING_PACE: Duration = Duration::from_secs(3);
-/// Ops of a room that wait for the record of their epoch to be delivered; more go by sync.
-const MAX_HELD: usize = 256;
+/// Ops of our own whose bytes are kept in memory until they are delivered, in each room.
+const MAX_UNSENT: usize = 256;
 
 impl Rooms {
     /// Takes a message of gossip, and says what becomes of it.
@@ -31,7 +31,7 @@ impl Rooms {
         match message {
             RoomGossip::Op(bytes) => self.op_said(source, bytes.into(), now),
             RoomGossip::Item(bytes) => self.item_said(source, bytes.into(), now),
-            RoomGossip::Have { set, id } => self.have_said(SetId(set), id, now),
+            RoomGossip::Have { set, id } => self.have_said(source, SetId(set), id, now),
             RoomGossip::Typing(typing) => self.typing_said(&typing, now),
         }
     }
@@ -90,7 +90,7 @@ impl Rooms {
     }
 
     /// Somebody has what is too large for gossip: it is fetched by sync.
-    fn have_said(&mut self, set: SetId, id: OpId, now: Time) -> GossipVerdict {
+    fn have_said(&mut self, source: DeviceKey, set: SetId, id: OpId, now: Time) -> GossipVerdict {
         let own = self.wallet();
         let known = if set == SetId::CONTROL {
             Some(self.log.ids.knows(&id))
@@ -100,7 +100,7 @@ impl Rooms {
         };
         match known {
             Some(false) => {
-                self.sync(crate::sync::Input::Renewed, now);
+                self.sync(crate::sync::Input::Has(source), now);
                 GossipVerdict::Accept
             }
             _ => GossipVerdict::Ignore,
@@ -168,10 +168,15 @@ impl Rooms {
         room.unkept.remove(&id);
         room.undelivered.insert(id, State::Queued);
         self.screen.changed(tag, vec![id]);
+        if waits {
+            room.held.insert(id);
+        }
+        room.unsent.insert(id, bytes.clone());
+        if room.unsent.len() > MAX_UNSENT {
+            room.unsent.pop_first();
+        }
         if !waits {
             self.publish_own(set, id, bytes);
-        } else if room.held.len() < MAX_HELD {
-            room.held.push((id, bytes));
         }
     }
 
@@ -191,12 +196,13 @@ impl Rooms {
         let tags: Vec<_> = waiting.map(|(tag, _)| *tag).collect();
         for tag in tags {
             let Some(room) = self.rooms.get_mut(&tag) else { continue };
-            for (id, bytes) in std::mem::take(&mut room.held) {
+            for id in room.held.clone() {
                 if self.waits_for_record(tag, id) {
-                    self.rooms.get_mut(&tag).into_iter().for_each(|it| {
-                        it.held.push((id, bytes.clone()));
-                    });
-                } else {
+                    continue;
+                }
+                let Some(room) = self.rooms.get_mut(&tag) else { continue };
+                room.held.remove(&id);
+                if let Some(bytes) = room.unsent.get(&id).cloned() {
                     self.publish_own(tag.into(), id, bytes);
                 }
             }

@@ -99,6 +99,7 @@ impl Rooms {
             (Read::Pages, Ok(Reply::Items(items))) => self.pages_read(items),
             (Read::Again(tag), Ok(Reply::Items(items))) => self.opened_again(tag, items, now),
             (Read::Words(tag), Ok(Reply::Items(items))) => self.words_read(tag, &items),
+            (Read::Damage, Ok(Reply::Damage(damage))) => self.damage_found(damage, now),
             (Read::Sync(ticket, ids), result) => self.sync_read(ticket, &ids, result, now),
             (why, Err(error)) => self.not_read(why, error, now),
             _ => {}
@@ -238,6 +239,7 @@ impl Rooms {
             self.read_room(tag);
         }
         self.ask_changes(self.log.seats.newest());
+        self.ask_damage();
     }
 
     /// Reads the next page of a room, unless all is read.
@@ -276,7 +278,7 @@ impl Rooms {
 
     /// Something could not be read.
     fn not_read(&mut self, why: Read, error: StoreError, now: Time) {
-        self.screen.failing(&error);
+        self.not_kept(&error, now);
         match why {
             // Without these nothing works: again, after a while. Whoever drives this may also
             // begin anew with another store.

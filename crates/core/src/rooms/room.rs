@@ -1,6 +1,7 @@
 //! One room: its keys, its ops, and what they come to.
 
 use crate::content::{Content, Edit, Mentions, Text};
+use crate::control::RoomKind;
 use crate::epoch::{EpochId, EpochKeys, RoomTag};
 use crate::history::{Fact, History, Reason, Verdict};
 use crate::hlc::{Arrival, HybridClock};
@@ -21,6 +22,17 @@ const MAX_SEALED: usize = 50_000;
 
 /// The type of content that is a message.
 const TEXT: u16 = 1;
+
+/// How much of one author is shown.
+const PACE: [(fn(Time) -> Span, usize); 2] =
+    [(|at| Span::Minute(at.0 / 60_000), 30), (|at| Span::Day(at.0 / 86_400_000), 5000)];
+
+/// A span of time in which ops of one author are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Span {
+    Minute(u64),
+    Day(u64),
+}
 
 /// What a text or an edit says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +96,10 @@ pub(super) struct Room {
     pub(super) read: Option<OpId>,
     /// What is to be said once there is a key to say it under.
     pub(super) drafts: VecDeque<Pending>,
-    /// Ops of our own that are kept, and wait for the record of their epoch to be delivered.
-    pub(super) held: Vec<(OpId, Vec<u8>)>,
+    /// The newest of those that were written since the start, as they are kept.
+    pub(super) unsent: BTreeMap<OpId, Vec<u8>>,
+    /// Of those, which wait for the record of their epoch to be delivered before they go out.
+    pub(super) held: BTreeSet<OpId>,
     /// When the next epoch is to be made, if it is still due then.
     pub(super) epoch_at: Option<Time>,
     /// When keys were last asked for, and how often.
@@ -104,6 +118,10 @@ pub(super) struct Room {
     pub(super) lost_words: BTreeSet<OpId>,
     /// Why ops that were judged do not count, to be counted.
     pub(super) refusals: Vec<Reason>,
+    /// Ops that are kept and not shown since there are too many, to be counted.
+    pub(super) excess: u64,
+    /// What each author wrote in each minute, and in each day.
+    pace: BTreeMap<(Wallet, Span), BTreeSet<OpId>>,
     keys: SmallMap<EpochId, EpochKeys>,
     kept: BTreeMap<OpId, Kept>,
     counts: BTreeSet<OpId>,
@@ -154,7 +172,9 @@ impl Room {
             under: SmallMap::new(),
             read: None,
             drafts: VecDeque::new(),
-            held: Vec::new(),
+            unsent: BTreeMap::new(),
+            held: BTreeSet::new(),
+            pace: BTreeMap::new(),
             epoch_at: None,
             asked: None,
             bad: BTreeSet::new(),
@@ -165,6 +185,7 @@ impl Room {
             reading: BTreeSet::new(),
             lost_words: BTreeSet::new(),
             refusals: Vec::new(),
+            excess: 0,
             keys: SmallMap::new(),
             kept: BTreeMap::new(),
             counts: BTreeSet::new(),
@@ -179,7 +200,8 @@ impl Room {
     }
 
     pub(super) fn is_direct(&self) -> bool {
-        self.keyring.kind().is_some_and(|kind| kind != crate::control::RoomKind::All)
+        let mut claims = self.keyring.claims().peekable();
+        claims.peek().is_some() && claims.all(|kind| kind != RoomKind::All)
     }
 
     /// The keys of an epoch, if they are here.
@@ -353,7 +375,7 @@ impl Room {
         let judge = self.keyring.judge_of(view.seats, view.devices);
         let verdicts: Vec<_> = self.history.judge(self.history.ids(), &judge).collect();
         let counted = std::mem::take(&mut self.counts);
-        self.timeline = Timeline::default();
+        (self.timeline, self.pace) = (Timeline::default(), BTreeMap::new());
         let direct = self.is_direct();
         for (id, verdict) in verdicts {
             match verdict {
@@ -366,13 +388,41 @@ impl Room {
                 Verdict::Refused(_) => {}
             }
         }
+        // All were taken in their order, so none took the place of another.
+        self.unjudged = false;
         self.tighten();
         let mut all = before;
         all.extend(self.timeline.messages());
         all.into_iter().collect()
     }
 
+    /// Whether an op that counts is one of the first of its author in its minute and its day: the
+    /// rest are kept and not shown. One that comes late may take the place of another, which is
+    /// noticed when all are judged anew.
+    fn within_pace(&mut self, id: OpId, author: Wallet) -> bool {
+        let mut within = true;
+        for (span, most) in PACE {
+            let all = self.pace.entry((author, span(id.hlc().time()))).or_default();
+            all.insert(id);
+            within &= all.range(..id).count() < most;
+            self.unjudged |= within && all.len() > most;
+        }
+        within
+    }
+
+    /// Whether this author may write now and be shown.
+    pub(super) fn may_go_on(&self, author: Wallet, now: Time) -> bool {
+        PACE.iter().all(|(span, most)| {
+            self.pace.get(&(author, span(now))).is_none_or(|all| all.len() < *most)
+        })
+    }
+
     fn show(&mut self, id: OpId, author: Author, direct: bool) -> Option<OpId> {
+        if !self.within_pace(id, author.wallet) {
+            self.counts.insert(id);
+            self.excess += 1;
+            return None;
+        }
         let none = || (String::new(), Mentions::default());
         let content = match self.kept.get(&id)? {
             Kept::Other(content) => {

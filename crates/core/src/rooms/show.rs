@@ -112,8 +112,14 @@ impl Screen {
         self.keeping = Some(Keeping::Failing(error.to_string()));
     }
 
+    pub(super) fn damaged(&mut self) {
+        self.keeping = Some(Keeping::Damaged);
+    }
+
     pub(super) fn keeping_well(&mut self) {
-        self.keeping = Some(Keeping::Good);
+        if let Some(Keeping::Failing(_)) = self.keeping {
+            self.keeping = Some(Keeping::Good);
+        }
     }
 
     pub(super) fn wake_at(&self) -> Option<Time> {
@@ -248,7 +254,11 @@ impl Rooms {
         items.iter().for_each(|item| room.recall(&item.bytes));
         let asked = std::mem::take(&mut room.reading).into_iter();
         let lost: Vec<_> = asked.filter(|id| room.words(*id).is_none()).collect();
+        let any = !lost.is_empty();
         room.lost_words.extend(lost);
+        if any {
+            self.ask_damage();
+        }
     }
 
     fn all_anew(&self, open: &mut Open, room: &room::Room) -> Vec<View> {

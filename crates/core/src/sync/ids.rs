@@ -169,6 +169,12 @@ impl IdSet {
         }
     }
 
+    /// Forgets one that turned out to be lost here, so that it will be fetched again.
+    pub fn forget(&mut self, id: &OpId) {
+        self.refused.remove(id);
+        self.all.remove(id);
+    }
+
     /// Forgets all that was refused, so that it will be fetched and judged anew: what the
     /// judgement rests on has changed.
     pub fn forget_refused(&mut self) {

@@ -33,6 +33,8 @@ pub enum Input {
     Passed(DeviceKey),
     /// It is connected no longer. What was on its way may be lost.
     Gone(DeviceKey),
+    /// It has something that is not here, as it says.
+    Has(DeviceKey),
     /// There is more to compare than before: a room became known.
     Renewed,
     /// It sent a frame of `/chats/sync/1`.

@@ -7,7 +7,7 @@ use super::wire::{End, MAX_ROOMS, RoomOffer, Salt, SyncMessage};
 use crate::budget::Budget;
 use crate::id::DeviceKey;
 use crate::random::Generator;
-use crate::small::SmallMap;
+use crate::small::{SmallMap, SmallSet};
 use crate::store::SetId;
 use crate::time::{Duration, Time};
 use crate::wire;
@@ -52,6 +52,8 @@ pub struct Sessions {
     began: Time,
     /// There is more to compare than when that began.
     renewed: bool,
+    /// Those who have what we lack, as they say: the next ones.
+    wanted: SmallSet<DeviceKey>,
     ledger: Ledger,
     starts: Budget<DeviceKey>,
     live: Budget<DeviceKey>,
@@ -71,6 +73,7 @@ impl Sessions {
             next: Time::default(),
             began: Time::default(),
             renewed: false,
+            wanted: SmallSet::new(),
             ledger: Ledger::default(),
             starts: Budget::new(STARTS.0, STARTS.1),
             live: Budget::new(LIVE.0, LIVE.1),
@@ -89,11 +92,19 @@ impl Sessions {
             }
             Input::Gone(peer) => {
                 self.peers.remove(&peer);
+                self.wanted.remove(&peer);
                 if self.sessions.remove(&peer).is_some() {
                     self.out.push_back(Output::Ended { with: peer, how: Ending::Lost });
                 }
             }
             Input::Frame { from, frame } => self.frame(from, &frame, now, sets),
+            Input::Has(peer) => {
+                if let Some(free) = self.peers.get_mut(&peer) {
+                    *free = now.min(*free);
+                    self.wanted.insert(peer);
+                    self.next = self.next.min(now + self.jittered(NEWS));
+                }
+            }
             Input::Renewed => {
                 // What there was no use in before may be of use now.
                 self.peers.values_mut().for_each(|free| *free = now.min(*free));
@@ -218,7 +229,9 @@ impl Sessions {
                 SPENT
             }
             Ending::Theirs(End::Busy) => BUSY,
-            Ending::Ours(End::Finished) | Ending::Theirs(End::Finished) if self.renewed => {
+            Ending::Ours(End::Finished) | Ending::Theirs(End::Finished)
+                if self.renewed || self.wanted.contains(&peer) =>
+            {
                 self.next = self.next.min(now + self.jittered(NEWS));
                 Duration::ZERO
             }
@@ -274,7 +287,12 @@ impl Sessions {
             return;
         }
         let chosen = usize::try_from(self.random.below(free.len() as u64)).unwrap_or_default();
-        if let Some(peer) = free.get(chosen).copied() {
+        let wanted = free.iter().find(|peer| self.wanted.contains(*peer));
+        if let Some(peer) = wanted.or_else(|| free.get(chosen)).copied() {
+            self.wanted.remove(&peer);
+            if !self.wanted.is_empty() {
+                self.next = now + self.jittered(NEWS);
+            }
             (self.began, self.renewed) = (now, false);
             let salt = self.random.bytes();
             let session = Session::dial(self.own, peer, salt, self.around(now, sets));

@@ -10,7 +10,7 @@ use chats_core::rooms::{
     RoomView, Rooms, Sending, View, Words,
 };
 use chats_core::seal::SealKey;
-use chats_core::store::{Memory, Store};
+use chats_core::store::{Memory, Store, StoreError};
 use chats_core::time::Time;
 use futures::executor::block_on;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) certificate: DeviceCertificate,
     pub(crate) rooms: Rooms,
     disk: Memory,
+    /// What the next requests to the store fail with.
+    pub(crate) fails: VecDeque<StoreError>,
     store: Store<Memory>,
     starts: u8,
     acted: u64,
@@ -61,6 +63,7 @@ impl Person {
             certificate,
             rooms: Rooms::new(me, Zeroizing::new([device; 32]), now),
             disk,
+            fails: VecDeque::new(),
             store,
             starts: 0,
             acted: 0,
@@ -97,6 +100,13 @@ impl Person {
         self.drain(now);
     }
 
+    /// Somebody deletes the database while the page is open.
+    pub(crate) fn lose_disk(&mut self) {
+        self.disk = Memory::default();
+        self.store = open_store(&self.disk, self.secret.seed()[0], 200 + self.starts);
+        self.fails.push_back(StoreError::Gone);
+    }
+
     pub(crate) fn key(&self) -> DeviceKey {
         self.secret.device()
     }
@@ -115,7 +125,10 @@ impl Person {
         while let Some(output) = self.rooms.poll() {
             match output {
                 Output::Store { ticket, request } => {
-                    let result = block_on(self.store.serve(request));
+                    let result = match self.fails.pop_front() {
+                        Some(error) => Err(error),
+                        None => block_on(self.store.serve(request)),
+                    };
                     self.rooms.handle(Input::Stored { ticket, result }, now);
                 }
                 Output::Outgoing(Outgoing::Show(view)) => self.show(*view),

@@ -2,7 +2,7 @@
 
 use crate::person::Person;
 use chats_core::content::Mentions;
-use chats_core::epoch::{Policy, RoomTag};
+use chats_core::epoch::RoomTag;
 use chats_core::fixtures::{NOW, TestWallet};
 use chats_core::gossip::{self, GossipId, GossipVerdict};
 use chats_core::id::{DeviceKey, Wallet};
@@ -60,11 +60,11 @@ impl Town {
         town
     }
 
-    /// One in which the owner has made the room "general", which all have.
+    /// One with the room "general", which all have.
     pub(crate) fn with_room(count: u8) -> (Self, RoomTag) {
         let mut town = Self::new(count);
-        let room = town.create(0, "general");
         town.run(Duration::from_secs(30));
+        let room = town.people[0].list[0].tag;
         (town, room)
     }
 
@@ -276,11 +276,6 @@ impl Town {
             self.run(Duration::from_millis(500));
         }
         panic!("no answer to an action");
-    }
-
-    pub(crate) fn create(&mut self, who: usize, name: &str) -> RoomTag {
-        let name = name.to_owned();
-        self.act(who, Action::CreateRoom { name, policy: Policy::OpenHistory }).unwrap()
     }
 
     pub(crate) fn say(&mut self, who: usize, room: RoomTag, words: &str) {
