@@ -9,12 +9,16 @@ use chats_core::{
     certificate::DeviceCertificate,
     config::Config,
     content::Content,
+    control::ControlItem,
+    epoch::{EpochId, EpochKeys, EpochSecret},
     gossip::GossipMessage,
     hello::HelloMessage,
-    id::MeetingName,
+    id::{Community, MeetingName, Registry, Wallet},
     op::{Body, Envelope, Header, OpId},
     presence::MeetingMessage,
+    rooms::{RoomGossip, SealedTyping},
     sync::SyncMessage,
+    time::Time,
     turn::{self, TurnAnswer},
     wire,
 };
@@ -36,11 +40,12 @@ use std::sync::OnceLock;
 type Read = fn(&[u8]);
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-const DECODERS: [(&str, Read); 20] = [
+const DECODERS: [(&str, Read); 22] = [
     ("address", |data| text(data, read_address)),
     ("certificate", cbor::<DeviceCertificate>),
     ("config", |data| text(data, |text| drop(Config::parse(text)))),
     ("content", read_content),
+    ("control", read_control),
     ("frame", read_frames),
     ("gossip", cbor::<GossipMessage>),
     ("hello", cbor::<HelloMessage>),
@@ -51,6 +56,7 @@ const DECODERS: [(&str, Read); 20] = [
     ("op-body", read_op_body),
     ("op-header", cbor::<Header>),
     ("op-id", |data| text(data, read_op_id)),
+    ("room-gossip", read_room_gossip),
     ("sdp", |data| text(data, read_sdp)),
     ("sync", read_sync),
     ("sync-session", sync::read_session),
@@ -98,6 +104,27 @@ fn read_frames(data: &[u8]) {
     let mut stream = Cursor::new(data);
     while let Ok(Some(frame)) = block_on(frame::read(&mut stream, 1000)) {
         assert!(frame.len() <= 1000);
+    }
+}
+
+/// Items, and all that is judged from their bytes alone.
+fn read_control(data: &[u8]) {
+    if let Ok(item) = ControlItem::decode(data) {
+        assert_eq!(item.encode(), data);
+        let registry = Registry { chain: 1, contract: Wallet([1; 20]) };
+        let checked = item.check(Community { registry, id: 1 }, Time(1_767_225_600_000));
+        let _ = (checked, item.id(), item.device(), item.room());
+    }
+}
+
+fn read_room_gossip(data: &[u8]) {
+    cbor::<RoomGossip>(data);
+    if let Ok(RoomGossip::Typing(typing)) = wire::decode("gossip of rooms", data) {
+        let id = EpochId([1; 16]);
+        let keys = EpochKeys::derive(&EpochSecret::new([1; 32]), &id);
+        let registry = Registry { chain: 1, contract: Wallet([1; 20]) };
+        let community = Community { registry, id: 1 };
+        assert_eq!(SealedTyping { epoch: id, ..typing }.open(community, &keys), None);
     }
 }
 

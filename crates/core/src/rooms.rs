@@ -16,6 +16,7 @@
 
 mod act;
 mod arrive;
+mod backup;
 mod disk;
 mod gossip;
 mod keys;
@@ -29,7 +30,7 @@ mod show;
 mod views;
 
 pub use gossip::{RoomGossip, SealedTyping, Typing};
-pub use seam::{Action, Incoming, Input, Outgoing, Output};
+pub use seam::{Action, Incoming, Input, Outgoing, Output, Passphrase};
 pub use views::{
     Counts, DeviceView, Keeping, MessageView, Reply, RoomState, RoomView, Sending, Standing, View,
     Words,
@@ -44,6 +45,7 @@ use crate::small::{SmallMap, SmallSet};
 use crate::store::SetId;
 use crate::sync::{IdSet, Sessions, Sets};
 use crate::time::{SteadyClock, Time};
+use backup::Export;
 use disk::Disk;
 use keys::Handout;
 use log::Log;
@@ -95,6 +97,8 @@ pub struct Rooms {
     control_synced: Option<Time>,
     /// Since when somebody is linked.
     company_since: Option<Time>,
+    /// A backup that is being written.
+    exporting: Option<Export>,
     screen: Screen,
     out: VecDeque<Output>,
 }
@@ -123,6 +127,7 @@ impl Rooms {
             approved: SmallSet::new(),
             control_synced: None,
             company_since: None,
+            exporting: None,
             screen: Screen::default(),
             out: VecDeque::new(),
         };

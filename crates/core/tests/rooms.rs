@@ -1,5 +1,7 @@
 //! What rooms do, through their public face alone.
 
+#[path = "rooms/backup.rs"]
+mod backup;
 #[path = "rooms/devices.rs"]
 mod devices;
 #[path = "rooms/keeping.rs"]

@@ -9,6 +9,8 @@ mod clock;
 mod content;
 #[path = "vectors/epoch.rs"]
 mod epoch;
+#[path = "vectors/gossip.rs"]
+mod gossip;
 #[path = "vectors/op.rs"]
 mod op;
 #[path = "vectors/op_id.rs"]

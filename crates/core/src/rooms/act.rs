@@ -39,7 +39,7 @@ impl Rooms {
         self.say(Outgoing::Done { number, room: None, refused });
     }
 
-    fn done(&mut self, number: u64) {
+    pub(super) fn done(&mut self, number: u64) {
         self.say(Outgoing::Done { number, room: None, refused: None });
     }
 
@@ -71,6 +71,10 @@ impl Rooms {
                 self.rooms.values_mut().for_each(|room| room.asked = None);
                 self.sync(crate::sync::Input::Renewed, now);
                 return self.done(number);
+            }
+            Action::Export { passphrase } => return self.export(number, &passphrase),
+            Action::Import { passphrase, file } => {
+                return self.import(number, &passphrase, &file, now);
             }
             Action::Write { room, markdown, reply, mentions } => {
                 (room, Content::Text(Text { markdown, reply, mentions }))

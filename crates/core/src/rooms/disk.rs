@@ -36,6 +36,8 @@ pub(super) enum Read {
     Again(RoomTag),
     /// What is to be shown.
     Words(RoomTag),
+    /// What goes into a backup.
+    Export,
     /// What was found damaged.
     Damage,
     /// What another device asked for.

@@ -99,6 +99,7 @@ impl Rooms {
             (Read::Pages, Ok(Reply::Items(items))) => self.pages_read(items),
             (Read::Again(tag), Ok(Reply::Items(items))) => self.opened_again(tag, items, now),
             (Read::Words(tag), Ok(Reply::Items(items))) => self.words_read(tag, &items),
+            (Read::Export, result) => self.export_read(result),
             (Read::Damage, Ok(Reply::Damage(damage))) => self.damage_found(damage, now),
             (Read::Sync(ticket, ids), result) => self.sync_read(ticket, &ids, result, now),
             (why, Err(error)) => self.not_read(why, error, now),

@@ -16,6 +16,8 @@ use crate::store::{Reply, Request, StoreError};
 use crate::sync::Ticket;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// What happened.
 #[derive(Debug)]
@@ -192,6 +194,16 @@ pub enum Outgoing {
     /// For people.
     #[n(5)]
     Show(#[n(0)] Box<View>),
+    /// The next part of a backup.
+    #[n(7)]
+    Backup {
+        /// The action's number.
+        #[n(0)]
+        number: u64,
+        /// To be put behind the parts before.
+        #[n(1)]
+        part: ByteVec,
+    },
     /// What came of an action.
     #[n(6)]
     Done {
@@ -205,6 +217,53 @@ pub enum Outgoing {
         #[n(2)]
         refused: Option<String>,
     },
+}
+
+/// What a backup is sealed with. Erased on drop, never printed.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Passphrase(#[cbor(n(0), with = "passphrase")] Zeroizing<String>);
+
+impl Passphrase {
+    /// This one.
+    #[must_use]
+    pub const fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+/// How a passphrase is written down.
+mod passphrase {
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::{Error as EncodeError, Write};
+    use minicbor::{Decoder, Encoder};
+    use zeroize::Zeroizing;
+
+    pub(super) fn encode<C, W: Write>(
+        text: &Zeroizing<String>,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        encoder.str(text.as_str()).map(drop)
+    }
+
+    pub(super) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        _: &mut C,
+    ) -> Result<Zeroizing<String>, DecodeError> {
+        Ok(Zeroizing::new(decoder.str()?.to_owned()))
+    }
 }
 
 /// What people do.
@@ -362,4 +421,22 @@ pub enum Action {
     /// Send what is queued and failed again at once, and ask for what is missing.
     #[n(15)]
     Retry,
+    /// Write a backup of all that is kept here, but for the device's own secret; it comes in parts
+    /// as [`Outgoing::Backup`], before the answer.
+    #[n(16)]
+    Export {
+        /// What opens it.
+        #[n(0)]
+        passphrase: Passphrase,
+    },
+    /// Take in what is in a backup of this community.
+    #[n(17)]
+    Import {
+        /// What opens it.
+        #[n(0)]
+        passphrase: Passphrase,
+        /// All of it, at most 128 MB.
+        #[n(1)]
+        file: ByteVec,
+    },
 }

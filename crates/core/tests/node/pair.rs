@@ -154,6 +154,7 @@ impl Pair {
             | Output::Publish(_)
             | Output::Judge { .. }
             | Output::Send { .. }
+            | Output::Rooms(_)
             | Output::Event(_) => {}
         }
     }

@@ -10,6 +10,7 @@ use chats_core::id::{Community, DeviceKey, DeviceSecret, MeetingName, Wallet};
 use chats_core::media::{Link, MediaCommand};
 use chats_core::node::{Event, Input, Node, Output, Participant};
 use chats_core::presence::{MeetingMessage, Presence, Session, Signal, SignalBody};
+use chats_core::rooms::Incoming;
 use chats_core::time::{Duration, Time};
 use chats_core::wire;
 use std::collections::BTreeMap;
@@ -80,6 +81,8 @@ pub(crate) struct Stage {
     pub(crate) chain: bool,
     /// How often the node was called.
     pub(crate) calls: u32,
+    /// What was said to the rooms behind the node.
+    pub(crate) rooms: Vec<Incoming>,
 }
 
 impl Stage {
@@ -91,7 +94,8 @@ impl Stage {
     fn with(own: Other) -> Self {
         let node = Node::new(COMMUNITY, own.secret.clone(), own.certificate.clone(), NOW);
         let roles = BTreeMap::new();
-        Self { node, own, now: NOW, roles, version: 1, chain: true, calls: 0 }
+        let (version, rooms) = (1, Vec::new());
+        Self { node, own, now: NOW, roles, version, chain: true, calls: 0, rooms }
     }
 
     /// A node that was let in.
@@ -136,6 +140,7 @@ impl Stage {
                 Output::CheckVersion if self.chain => {
                     self.node.handle(Input::Version(self.version), self.now);
                 }
+                Output::Rooms(incoming) => self.rooms.push(incoming),
                 output => all.push(output),
             }
         }
@@ -253,10 +258,10 @@ pub(crate) fn publish(other: &Other, presence: Presence) -> Vec<u8> {
 /// The presences that were published, in order.
 pub(crate) fn published(outputs: &[Output]) -> Vec<Presence> {
     let presence = |output: &Output| match output {
-        Output::Publish(frame) => {
-            let GossipMessage::Presence { signed, .. } = wire::decode("gossip", frame).unwrap();
-            Some(signed.presence)
-        }
+        Output::Publish(frame) => match wire::decode("gossip", frame).unwrap() {
+            GossipMessage::Presence { signed, .. } => Some(signed.presence),
+            GossipMessage::Rooms { .. } => None,
+        },
         _ => None,
     };
     outputs.iter().filter_map(presence).collect()

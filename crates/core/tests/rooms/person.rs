@@ -36,6 +36,8 @@ pub(crate) struct Person {
     pub(crate) devices: Vec<DeviceView>,
     pub(crate) counts: Counts,
     pub(crate) keeping: Option<Keeping>,
+    /// The backup that was written.
+    pub(crate) backup: Vec<u8>,
     /// What is for the network and the chain.
     pub(crate) out: VecDeque<Outgoing>,
 }
@@ -76,6 +78,7 @@ impl Person {
             devices: Vec::new(),
             counts: Counts::default(),
             keeping: None,
+            backup: Vec::new(),
             out: VecDeque::new(),
         };
         person.drain(now);
@@ -132,6 +135,9 @@ impl Person {
                     self.rooms.handle(Input::Stored { ticket, result }, now);
                 }
                 Output::Outgoing(Outgoing::Show(view)) => self.show(*view),
+                Output::Outgoing(Outgoing::Backup { part, .. }) => {
+                    self.backup.extend_from_slice(&part);
+                }
                 Output::Outgoing(Outgoing::Done { number, room, refused }) => {
                     assert!(self.done.insert(number, (room, refused)).is_none(), "answered twice");
                 }

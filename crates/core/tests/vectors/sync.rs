@@ -66,6 +66,9 @@ fn message(message: &SyncMessage) -> Value {
         SyncMessage::Done { set, window: part } => {
             ("done", json!({ "set": set, "window": window(part) }))
         }
+        SyncMessage::Stored { set, ids: kept } => {
+            ("stored", json!({ "set": hex(set), "ids": ids(kept) }))
+        }
         SyncMessage::End { reason } => ("end", json!({ "reason": format!("{reason:?}") })),
     };
     json!({ "message": name, "fields": fields, "bytes": hex(written) })
@@ -86,6 +89,8 @@ fn messages() -> Vec<Value> {
         SyncMessage::Committed { set: 1, ids: vec![id(1)] },
         SyncMessage::Committed { set: 1, ids: vec![] },
         SyncMessage::Done { set: 1, window: day },
+        SyncMessage::Stored { set: ROOM.0, ids: vec![id(1), id(2)] },
+        SyncMessage::Stored { set: [0; 16], ids: vec![id(1)] },
     ];
     let ends = [End::Finished, End::Busy, End::Spent, End::TooMuch, End::Malformed, End::TooSlow];
     let ends = ends.map(|reason| SyncMessage::End { reason });
@@ -125,7 +130,8 @@ fn refused() -> Vec<Value> {
         ("an empty window", written(reconcile(empty, vec![0x61]))),
         ("no negentropy", written(reconcile(Window::ALL, vec![]))),
         ("an empty window that is done", written(SyncMessage::Done { set: 0, window: empty })),
-        ("an unknown message", vec![0x82, 8, 0]),
+        ("an unknown message", vec![0x82, 9, 0]),
+        ("nothing that is stored", written(SyncMessage::Stored { set: [0; 16], ids: vec![] })),
         ("an unknown end", vec![0x82, 6, 6]),
         ("a field too many", vec![0x83, 6, 0, 0]),
         ("a longer form of a number", vec![0x82, 6, 0x18, 0]),
