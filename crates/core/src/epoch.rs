@@ -4,6 +4,7 @@
 //! is the newest. The secret is random and its id follows from it, so who receives one can tell
 //! whether it is the right one.
 
+use crate::base32;
 use crate::id::DeviceKey;
 use crate::seal::{Nonce, SealKey};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -54,6 +55,21 @@ impl fmt::Debug for RoomId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct RoomTag(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
+impl RoomTag {
+    /// Reads what [`fmt::Display`] wrote, in exactly that form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        base32::read(text).map(Self)
+    }
+}
+
+impl fmt::Display for RoomTag {
+    /// Crockford's base32 in lower case, 26 characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32::write(&self.0))
+    }
+}
 
 /// Which epoch: it follows from the secret and from where and by whom it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

@@ -32,6 +32,7 @@
 
 pub mod access;
 pub mod ascending;
+mod base32;
 mod budget;
 pub mod certificate;
 pub mod channel;

@@ -88,3 +88,12 @@ fn secrets_do_not_print_themselves() {
     assert_eq!(format!("{:?}", keys().body()), "SealKey(..)");
     assert!(!format!("{:?}", keys()).contains("Key {"));
 }
+
+#[test]
+fn a_rooms_tag_reads_as_it_was_written() {
+    let tag = ROOM.tag();
+    let text = tag.to_string();
+    assert_eq!(text.len(), 26);
+    assert_eq!(RoomTag::parse(&text), Some(tag));
+    assert_eq!(RoomTag::parse("general"), None);
+}
