@@ -171,6 +171,46 @@ export class Member {
     await this.button("Lower hand").waitFor();
   }
 
+  /** Waits until the page lists a room of this name, and opens it. */
+  async room(name = "general", limit = 20_000) {
+    const rooms = this.page.getByRole("navigation", { name: "Rooms" });
+    await rooms.getByRole("link", { name }).first().waitFor({ timeout: limit });
+    await this.go(`#/c/1/r/${name}`);
+    await this.#messages().waitFor();
+    await this.page.getByRole("textbox", { name: "Message", exact: true }).waitFor({ timeout: limit });
+  }
+
+  #messages() {
+    return this.page.getByRole("log", { name: "Messages" });
+  }
+
+  /** The message in the open room that says this. */
+  message(text) {
+    return this.#messages().getByRole("article").filter({ hasText: text });
+  }
+
+  /** Writes a message in the open room. */
+  async write(text) {
+    await this.page.getByRole("textbox", { name: "Message", exact: true }).fill(text);
+    await this.button("Send").click();
+  }
+
+  /** Waits until the open room shows a message that says this, as `wanted` says. */
+  reads(text, wanted = {}, limit = 15_000) {
+    return until(`wallet ${this.wallet} reads ${JSON.stringify(text)} as ${JSON.stringify(wanted)}`, async () => {
+      const all = await this.message(text).evaluateAll((found) => found.map(({ dataset }) => ({ ...dataset })));
+      const fits = (one) => Object.entries(wanted).every(([key, value]) => one[key] === value);
+      if (all.length === 1 && fits(all[0])) return all[0];
+      throw new Error(JSON.stringify(all));
+    }, limit);
+  }
+
+  /** What the messages of the open room say, in their order. */
+  said() {
+    const words = this.#messages().getByRole("article").locator("[data-words]");
+    return words.evaluateAll((all) => all.map((one) => one.textContent.trim()));
+  }
+
   /** Waits until the page says of its connection what holds this text. */
   async says(text) {
     await this.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
