@@ -1,9 +1,15 @@
 //! Fuzzing of everything that reads bytes of others, with libFuzzer.
+//!
+//! What it finds grows a corpus in the cache; of that a small part, which reaches as much code, is
+//! left in `fuzz/corpus`, where tests replay it.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::test::count::Count;
 use crate::{cache, process, tools};
 
 /// What `cargo fuzz` passes to rustc, without a sanitizer: those need a nightly compiler, and the
@@ -13,45 +19,117 @@ const FLAGS: &str = "--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Ccodege
                      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                      -Cllvm-args=-sanitizer-coverage-pc-table \
                      -Cllvm-args=-sanitizer-coverage-trace-compares";
+/// The longest input that is kept in the repository, in bytes.
+const MAX_KEPT: u32 = 700;
+/// The most inputs of one decoder that are kept there.
+const KEPT: usize = 100;
+/// How long a run of all decoders takes, in seconds.
+const SMOKE: u32 = 90;
 
-/// Runs each decoder, or the one named so, for some seconds. What is found grows a corpus in the
-/// cache.
+/// Runs each decoder, or the one named so, for some seconds, and keeps what it finds.
 pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
-    let folder = cache::root()?.join("fuzz");
-    let mut cargo = tools::cargo()?;
-    // The flags would build everything else anew, too.
-    cargo.env("CARGO_TARGET_DIR", folder.join("target")).env("RUSTFLAGS", FLAGS);
-    cargo.args(["build", "--locked", "--profile", "native", "--package", "chats-fuzz"]);
-    let host = host()?;
-    // With a target named, the flags are not for build scripts and macros.
-    process::run("building the fuzzer", cargo.args(["--target", &host]))?;
-    let program = folder.join("target").join(&host).join("native/chats-fuzz");
-    // Where it puts what it takes for a finding.
-    let findings = format!("-artifact_prefix={}/", folder.display());
-    // Without a decoder it lists all of them and ends, which it takes for one.
-    let listed = Command::new(&program).args(["-runs=1", &findings]).output();
-    let listed = listed.context("starting the fuzzer")?;
-    let listed = String::from_utf8(listed.stdout)?;
-    let decoders: Vec<&str> =
-        listed.lines().filter(|name| decoder.is_none_or(|only| only == *name)).collect();
+    let fuzzer = Fuzzer::build()?;
+    let mut decoders = fuzzer.decoders()?;
+    let listed = decoders.join("\n");
+    decoders.retain(|name| decoder.is_none_or(|only| only == *name));
     ensure!(!decoders.is_empty(), "there is no such decoder; there are:\n{listed}");
     for name in decoders {
-        let corpus = folder.join("corpus").join(name);
-        std::fs::create_dir_all(&corpus)?;
         eprintln!("{name}: {seconds} s");
-        let mut fuzzer = Command::new(&program);
-        fuzzer
-            .env("CHATS_DECODER", name)
-            .arg(format!("-max_total_time={seconds}"))
-            .arg("-max_len=20000")
-            .arg("-timeout=10")
-            .arg("-verbosity=0")
-            .arg(&findings)
-            .arg(&corpus);
-        process::run(&format!("fuzzing {name}"), &mut fuzzer)?;
+        fuzzer.run(&name, seconds)?;
+        fuzzer.keep(&name)?;
     }
     println!("nothing found");
     Ok(())
+}
+
+/// A short run of all decoders, each counted as a test.
+pub(crate) fn smoke() -> Result<Count> {
+    let fuzzer = Fuzzer::build()?;
+    let decoders = fuzzer.decoders()?;
+    let seconds = (SMOKE / u32::try_from(decoders.len())?).max(1);
+    let mut total = Count::default();
+    for name in decoders {
+        let count = match fuzzer.run(&name, seconds) {
+            Ok(()) => Count::success(),
+            Err(error) => Count::failure(format!("{error:#}")),
+        };
+        total.add(&name, count);
+    }
+    Ok(total)
+}
+
+/// The built program, and the folder in the cache where what it finds grows.
+struct Fuzzer {
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+impl Fuzzer {
+    fn build() -> Result<Self> {
+        let folder = cache::root()?.join("fuzz");
+        let mut cargo = tools::cargo()?;
+        // The flags would build everything else anew, too.
+        cargo.env("CARGO_TARGET_DIR", folder.join("target")).env("RUSTFLAGS", FLAGS);
+        cargo.args(["build", "--locked", "--profile", "native", "--package", "chats-fuzz"]);
+        let host = host()?;
+        // With a target named, the flags are not for build scripts and macros.
+        cargo.args(["--features", "fuzzer", "--target", &host]);
+        process::run("building the fuzzer", &mut cargo)?;
+        let program = folder.join("target").join(&host).join("native/chats-fuzz");
+        Ok(Self { folder, program })
+    }
+
+    /// The program for a decoder.
+    fn command(&self, decoder: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        // Where it puts what it takes for a finding.
+        let findings = format!("-artifact_prefix={}/", self.folder.display());
+        command.env("CHATS_DECODER", decoder).args([&findings, "-verbosity=0"]);
+        command
+    }
+
+    fn decoders(&self) -> Result<Vec<String>> {
+        // Without a decoder it lists all of them and ends, which it takes for a finding.
+        let listed = self.command("").arg("-runs=1").output().context("starting the fuzzer")?;
+        let listed = String::from_utf8(listed.stdout)?;
+        Ok(listed.lines().map(str::to_owned).collect())
+    }
+
+    fn corpus(&self, decoder: &str) -> Result<PathBuf> {
+        let corpus = self.folder.join("corpus").join(decoder);
+        fs::create_dir_all(&corpus)?;
+        Ok(corpus)
+    }
+
+    fn run(&self, decoder: &str, seconds: u32) -> Result<()> {
+        let mut fuzzer = self.command(decoder);
+        fuzzer.arg(format!("-max_total_time={seconds}")).args(["-max_len=20000", "-timeout=10"]);
+        process::run(&format!("fuzzing {decoder}"), fuzzer.arg(self.corpus(decoder)?))
+    }
+
+    /// Writes the shortest inputs that reach all that is reached, one a line in hexadecimal, to
+    /// where tests replay them.
+    fn keep(&self, decoder: &str) -> Result<()> {
+        let chosen = self.folder.join("chosen").join(decoder);
+        if chosen.exists() {
+            fs::remove_dir_all(&chosen)?;
+        }
+        fs::create_dir_all(&chosen)?;
+        let mut merge = self.command(decoder);
+        merge.args(["-merge=1", &format!("-max_len={MAX_KEPT}")]);
+        merge.arg(&chosen).arg(self.corpus(decoder)?);
+        process::run(&format!("choosing inputs of {decoder}"), &mut merge)?;
+        let mut lines = Vec::new();
+        for entry in fs::read_dir(&chosen)? {
+            let input = fs::read(entry?.path())?;
+            lines.push(input.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        }
+        lines.sort_by_key(|line| (line.len(), line.clone()));
+        lines.truncate(KEPT);
+        let file = tools::repository().join("fuzz/corpus").join(decoder).with_extension("hex");
+        fs::write(&file, lines.join("\n") + "\n")
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
 }
 
 /// What this machine's compiler builds for.
