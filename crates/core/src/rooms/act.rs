@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// What waits for a key in one room.
 const MAX_DRAFTS: usize = 64;
 /// How long it waits before it is refused.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How much longer each waits than the one before it until it makes an epoch.
 const EPOCH_STEP: Duration = Duration::from_millis(250);
 
@@ -239,7 +239,7 @@ impl Rooms {
         let view = self.log.view(shown);
         let Some(room) = self.rooms.get_mut(&tag) else { return false };
         let Some(first) = room.drafts.front() else { return false };
-        if now.since(first.since) > PATIENCE {
+        if now.since(first.since) >= PATIENCE {
             let number = first.number;
             room.drafts.pop_front();
             if let Some(number) = number {

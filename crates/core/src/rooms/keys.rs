@@ -271,27 +271,32 @@ impl Rooms {
         }
     }
 
-    fn ask_keys(&mut self, tag: RoomTag, now: Time) {
+    /// When keys of a room are asked for next, if any are missing and it can be asked for them.
+    fn ask_at(&self, room: &super::Room) -> Option<Time> {
         let own = self.wallet();
-        let device = self.device();
-        // Somebody must be there, and what is sealed to us may be on its way.
-        let waited = self.company_since.is_some_and(|since| now.since(since) >= SETTLING);
-        let ready = self.control_synced.is_some() || waited;
         let seated = self.log.seats.admits(own, self.log.seats.newest());
-        let shown = self.time.shown(now);
+        // Somebody must be there, and what is sealed to us may be on its way.
+        let settled = match self.control_synced {
+            Some(_) => Time::default(),
+            None => self.company_since? + SETTLING,
+        };
+        let able = !self.linked.is_empty() && seated && room.is_of(own);
+        room.keyring.missing().next().filter(|_| able)?;
+        let again = room.asked.map(|(at, times)| at + ASK_AGAIN * (1 << times.min(8)));
+        Some(again.unwrap_or_default().max(settled))
+    }
+
+    fn ask_keys(&mut self, tag: RoomTag, now: Time) {
+        let (device, shown) = (self.device(), self.time.shown(now));
+        let at = self.rooms.get(&tag).map(|room| self.ask_at(room));
         let Some(room) = self.rooms.get_mut(&tag) else { return };
-        if self.linked.is_empty() || !ready || !seated || !room.is_of(own) {
+        if room.keyring.missing().next().is_none() {
+            room.asked = None;
+        }
+        if at.flatten().is_none_or(|at| at > now) {
             return;
         }
         let mut wanted: Vec<_> = room.keyring.missing().take(KeyRequest::MAX_WANTED + 1).collect();
-        if wanted.is_empty() {
-            room.asked = None;
-            return;
-        }
-        let due = |(at, times): (Time, u32)| now.since(at) >= ASK_AGAIN * (1 << times.min(8));
-        if room.asked.is_some_and(|asked| !due(asked)) {
-            return;
-        }
         if wanted.len() > KeyRequest::MAX_WANTED {
             wanted.clear();
         }
@@ -374,14 +379,9 @@ impl Rooms {
             Some(asked) => (asked + FRESH / 4).max(it.at),
             None => it.at,
         });
-        let settling = self.company_since.map(|since| since + SETTLING);
-        let settling = settling.filter(|_| self.control_synced.is_none());
-        let missing = self.rooms.values().filter_map(|room| {
-            let (at, times) = room.asked?;
-            Some(at + ASK_AGAIN * (1 << times.min(8)))
-        });
+        let missing = self.rooms.values().filter_map(|room| self.ask_at(room));
         let prekey = self.log.prekey_times.first().map(|made| self.time.when(*made + PREKEY_AGE));
-        handouts.chain(settling).chain(missing).chain(prekey).min()
+        handouts.chain(missing).chain(prekey).min()
     }
 }
 

@@ -474,6 +474,12 @@ impl Room {
         self.early.values().copied().min()
     }
 
+    /// When what waits for a key may be written, or has waited for long enough.
+    pub(super) fn drafts_wake_at(&self) -> Option<Time> {
+        let patience = self.drafts.front()?.since + super::act::PATIENCE;
+        Some(self.epoch_at.map_or(patience, |at| at.min(patience)))
+    }
+
     /// The newest messages of a room, newest last, from `from` on or that many.
     pub(super) fn newest(&self, count: usize) -> (Vec<OpId>, bool) {
         let mut ids: Vec<_> = self.timeline.messages().rev().take(count + 1).collect();
