@@ -2,6 +2,7 @@
 
 use crate::certificate::{DEFAULT_LIFE, DeviceCertificate, SignatureKind, Statement, VERSION};
 use crate::id::{Community, DeviceKey, DeviceSecret, Registry, Wallet};
+use crate::seats::{self, Change};
 use crate::time::Time;
 use alloy_primitives::{Address, Signature, eip191_hash_message};
 use k256::ecdsa::SigningKey;
@@ -70,4 +71,10 @@ pub fn certificate(wallet: &TestWallet, secret: &DeviceSecret, now: Time) -> Dev
     let statement = statement(wallet, secret.device(), now);
     let signature = wallet.sign(&statement.text());
     statement.certify(SignatureKind::Eip191, signature, secret)
+}
+
+/// The contract's digest after a change, by the digest before it; the change leads to `version`.
+#[must_use]
+pub fn next_rolling(rolling: [u8; 32], change: &Change, version: u64) -> [u8; 32] {
+    seats::next_rolling(rolling, change, version)
 }

@@ -170,8 +170,7 @@ impl Keyring {
         self.settle_cuts(view);
         let Settled { positions, .. } = &mut self.settled;
         positions.clear();
-        for ((position, _), held) in self.records.iter().filter(|(_, it)| it.state == State::Valid)
-        {
+        for ((position, _), held) in self.records.iter().filter(|(_, it)| it.state.counts()) {
             positions.insert(held.record.epoch, *position);
         }
         self.settled.sending = self.choose(view);
@@ -245,7 +244,7 @@ impl Keyring {
             .map(|it| it.record.write_key)
     }
 
-    /// Where a valid epoch stands.
+    /// Where an epoch that holds stands.
     #[must_use]
     pub fn position(&self, epoch: EpochId) -> Option<Position> {
         self.settled.positions.get(&epoch).copied()

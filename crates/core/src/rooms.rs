@@ -17,6 +17,7 @@
 mod act;
 mod arrive;
 mod backup;
+mod changes;
 mod disk;
 mod gossip;
 mod keys;
@@ -46,6 +47,7 @@ use crate::store::SetId;
 use crate::sync::{IdSet, Sessions, Sets};
 use crate::time::{SteadyClock, Time};
 use backup::Export;
+use changes::Reread;
 use disk::Disk;
 use keys::Handout;
 use log::Log;
@@ -85,10 +87,7 @@ pub struct Rooms {
     disk: Disk,
     reading: Option<Reading>,
     held_back: VecDeque<Incoming>,
-    /// Whether a reading of the list of changes is under way.
-    reading_changes: bool,
-    /// The newest version of the seats that anybody spoke of.
-    version: u64,
+    changes: Reread,
     /// When the chain last let a wallet in, as it was asked for a grant.
     checked: SmallMap<Wallet, Time>,
     handouts: SmallMap<(RoomTag, DeviceKey), Handout>,
@@ -120,8 +119,7 @@ impl Rooms {
             disk: Disk::default(),
             reading: Some(Reading::default()),
             held_back: VecDeque::new(),
-            reading_changes: false,
-            version: 0,
+            changes: Reread::default(),
             checked: SmallMap::new(),
             handouts: SmallMap::new(),
             approved: SmallSet::new(),
@@ -167,9 +165,10 @@ impl Rooms {
         let mut due = vec![self.disk.wake_at(), reading];
         if self.reading.is_none() {
             due.extend([self.sessions.wake_at(), self.screen.wake_at(), self.keys_wake_at()]);
+            due.push(self.changes_wake_at());
             for room in self.rooms.values() {
                 let early = room.early_at().map(|at| self.time.when(at));
-                due.extend([early, room.epoch_at, room.typing.values().copied().min()]);
+                due.extend([early, room.drafts_wake_at(), room.typing.values().copied().min()]);
             }
         }
         let due = due.into_iter().flatten().min();
@@ -221,9 +220,9 @@ impl Rooms {
                 let verdict = self.gossip(source, &message, now);
                 self.say(Outgoing::Judge { id, source, verdict });
             }
-            Incoming::Version { version } => self.version = self.version.max(version),
-            Incoming::Changes { from, changes, head } => self.changes(from, &changes, head),
-            Incoming::NoChanges => self.reading_changes = false,
+            Incoming::Version { version } => self.changes.hear(version),
+            Incoming::Changes { from, changes, head } => self.changes(from, &changes, head, now),
+            Incoming::NoChanges => self.no_changes(now),
             Incoming::Access { wallet, admitted, cutoff } => {
                 self.access(wallet, admitted, cutoff, now);
             }
@@ -259,7 +258,7 @@ impl Rooms {
 
     /// Does what follows from the state as it is now, whatever led to it.
     fn settle(&mut self, now: Time) {
-        self.read_changes();
+        self.read_changes(now);
         self.settle_log(now);
         self.settle_rooms(now);
         self.settle_keys(now);

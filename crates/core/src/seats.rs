@@ -277,7 +277,7 @@ const fn role_of(change: &Change) -> Option<Role> {
 }
 
 /// `keccak256(abi.encode(rolling, kind, account, version))`: four words of 32 bytes.
-fn next_rolling(rolling: [u8; 32], change: &Change, version: u64) -> [u8; 32] {
+pub(crate) fn next_rolling(rolling: [u8; 32], change: &Change, version: u64) -> [u8; 32] {
     let mut words = [[0; 32]; 4];
     let [first, kind, account, last] = &mut words;
     *first = rolling;

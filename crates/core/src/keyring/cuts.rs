@@ -110,7 +110,7 @@ impl Keyring {
         let could_write = |device: DeviceKey, wallet: Wallet| {
             let until = view.devices.vouched_until(device);
             let from = self.settled.covered.get(&device).and_then(|it| it.positions.last());
-            self.valid().rev().take_while(|((at, _), _)| from.is_none_or(|from| at >= from)).any(
+            self.holding().rev().take_while(|((at, _), _)| from.is_none_or(|from| at >= from)).any(
                 |((_, id), Held { record, .. })| {
                     before_end(record.time, until)
                         && view.seats.admits(wallet, record.version)
@@ -170,8 +170,13 @@ impl Keyring {
     }
 
     /// The records that hold, from the lowest position.
-    pub(super) fn valid(&self) -> impl DoubleEndedIterator<Item = (&(Position, OpId), &Held)> {
+    fn valid(&self) -> impl DoubleEndedIterator<Item = (&(Position, OpId), &Held)> {
         self.records.iter().filter(|(_, held)| held.state == State::Valid)
+    }
+
+    /// The same, and those that held before the chain took blocks back.
+    pub(super) fn holding(&self) -> impl DoubleEndedIterator<Item = (&(Position, OpId), &Held)> {
+        self.records.iter().filter(|(_, held)| held.state.counts())
     }
 
     /// What is known of a device whose earlier ops were cut off.

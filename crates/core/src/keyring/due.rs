@@ -40,7 +40,7 @@ impl Keyring {
         let version = sending.version;
         let ours = |(_, wallet)| kind.includes(wallet);
         let bad = || {
-            let higher = self.valid().filter(|((at, _), _)| *at > sending.position());
+            let higher = self.holding().filter(|((at, _), _)| *at > sending.position());
             let bad: Vec<_> = self.bad().collect();
             higher.into_iter().any(|(_, held)| bad.contains(&held.record.epoch))
         };

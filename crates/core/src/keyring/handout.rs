@@ -1,6 +1,6 @@
 //! Asking for keys, and giving them.
 
-use super::{Keyring, State, View};
+use super::{Keyring, View};
 use crate::control::{Grant, HANDOUT_LIFE, KeyRequest};
 use crate::devices::Recipient;
 use crate::epoch::{EpochId, EpochSecret, Policy};
@@ -160,7 +160,7 @@ impl Keyring {
             Policy::OpenHistory => true,
             Policy::FromJoin => view.seats.admits(to.wallet, version),
         };
-        let valid = self.records.values().rev().filter(|it| it.state == State::Valid);
+        let valid = self.records.values().rev().filter(|it| it.state.counts());
         valid.filter_map(move |held| {
             let record = &held.record;
             let wanted = asked.wanted.is_empty() || asked.wanted.contains(&record.epoch);

@@ -107,9 +107,9 @@ impl Keyring {
         }
         let version = view.seats.newest();
         let named: Vec<_> =
-            self.valid().flat_map(|(_, held)| held.record.parents.as_slice()).collect();
+            self.holding().flat_map(|(_, held)| held.record.parents.as_slice()).collect();
         // From the highest position, which no other names.
-        let heads = self.valid().rev().map(|(at, _)| at).filter(|(_, id)| !named.contains(&id));
+        let heads = self.holding().rev().map(|(at, _)| at).filter(|(_, id)| !named.contains(&id));
         let heads: Vec<_> = heads.take(MAX_PARENTS).collect();
         let beside = heads.iter().filter(|(position, _)| position.version == version);
         let generation = beside.map(|(position, _)| position.generation).max().unwrap_or(0);

@@ -11,6 +11,10 @@ use crate::small::SmallMap;
 pub enum State {
     /// It holds.
     Valid,
+    /// It was made before the chain took blocks back: the digest at its version is another now.
+    /// What members wrote under it counts, by the seats that they have there now, but nobody sends
+    /// under it, and whom it cuts off does not count.
+    Replaced,
     /// It cannot be checked yet. It may be read with.
     Waiting(Waiting),
     /// It does not hold, as far as is known.
@@ -33,8 +37,6 @@ pub enum Waiting {
 /// Why a record does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
-    /// The chain's digest at its version is another.
-    Rolling,
     /// Its author's wallet had no seat, or is not in the room.
     Seat,
     /// It begins a room that its author may not begin.
@@ -52,6 +54,13 @@ pub enum Invalid {
 /// The records judged so far: what came of each, and the kind of room that it tells of.
 type Judged = SmallMap<OpId, (State, Option<RoomKind>)>;
 
+impl State {
+    /// Whether what was written under a record of this state counts.
+    pub(super) const fn counts(self) -> bool {
+        matches!(self, Self::Valid | Self::Replaced)
+    }
+}
+
 impl Keyring {
     /// Judges all records, parents before their children.
     pub(super) fn judge(&mut self, view: View<'_>) {
@@ -60,10 +69,13 @@ impl Keyring {
         for ((_, id), held) in &self.records {
             let verdict = self.verdict(held, view, &judged);
             let (state, kind) = match verdict {
-                Ok(kind) => (State::Valid, Some(kind)),
+                Ok(kind) if view.seats.rolling(held.record.version) == Some(held.record.rolling) => {
+                    (State::Valid, Some(kind))
+                }
+                Ok(kind) => (State::Replaced, Some(kind)),
                 Err(state) => (state, None),
             };
-            if let Some(charter) = held.record.charter.filter(|_| state == State::Valid) {
+            if let Some(charter) = held.record.charter.filter(|_| state.counts()) {
                 policy = policy.max(Some(charter.policy));
                 room_kind = kind.filter(|kind| self.fits_room(*kind));
             }
@@ -80,10 +92,8 @@ impl Keyring {
         if held.fits == Some(false) {
             return Err(State::Invalid(Invalid::Secret));
         }
-        let rolling = view.seats.rolling(record.version);
-        let rolling = rolling.ok_or(State::Waiting(Waiting::Version))?;
-        if rolling != record.rolling {
-            return Err(State::Invalid(Invalid::Rolling));
+        if record.version > view.seats.newest() {
+            return Err(State::Waiting(Waiting::Version));
         }
         let kind = match record.charter {
             Some(charter) => founded(record, charter.kind)?,
@@ -92,7 +102,10 @@ impl Keyring {
         let wallet = view.devices.wallet_at(record.author, record.time);
         let wallet = wallet.ok_or(State::Waiting(Waiting::Certificate))?;
         let role = view.seats.role(wallet, record.version).unwrap_or(Role::None);
-        if !role.admits() || !kind.includes(wallet) {
+        // Which version it would be now that gave its author the seat cannot be said.
+        let replaced = view.seats.rolling(record.version) != Some(record.rolling);
+        let seated = role.admits() || replaced && view.seats.ever(wallet);
+        if !seated || !kind.includes(wallet) {
             return Err(State::Invalid(Invalid::Seat));
         }
         let founds = kind != RoomKind::All || matches!(role, Role::Moderator | Role::Owner);
@@ -120,7 +133,7 @@ impl Keyring {
                 return Err(State::Invalid(Invalid::Generation));
             }
             match (place, judged.get(parent)) {
-                (Some(place), Some((State::Valid, of))) => {
+                (Some(place), Some((state, of))) if state.counts() => {
                     if kind.is_some() && kind != *of {
                         return Err(State::Invalid(Invalid::Kind));
                     }
@@ -142,7 +155,7 @@ impl Keyring {
     /// The record to send under.
     pub(super) fn choose(&self, view: View<'_>) -> Option<(Position, OpId)> {
         let mut best: Option<(&(Position, OpId), &Held)> = None;
-        for (at, held) in self.openable() {
+        for (at, held) in self.openable().filter(|(_, held)| held.state == State::Valid) {
             let stands = view.devices.stands(held.record.author, view.now);
             let higher = best.is_none_or(|((position, _), other)| {
                 at.0 > *position || (at.0 == *position && held.record.epoch < other.record.epoch)
@@ -154,9 +167,15 @@ impl Keyring {
         best.map(|(at, _)| *at)
     }
 
-    /// The records that hold and can be opened.
+    /// The records that hold, on whatever list, and can be opened.
     pub(super) fn openable(&self) -> impl Iterator<Item = (&(Position, OpId), &Held)> {
-        self.records.iter().filter(|(_, it)| it.state == State::Valid && it.fits == Some(true))
+        self.records.iter().filter(|(_, it)| it.state.counts() && it.fits == Some(true))
+    }
+
+    /// How many records tell of another list of changes than is known here, or of a longer one.
+    pub(crate) fn strange(&self) -> usize {
+        let strange = [State::Replaced, State::Waiting(Waiting::Version)];
+        self.records.values().filter(|held| strange.contains(&held.state)).count()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What comes from others, by sync: control items and ops are judged, shown and kept.
 
 use super::disk::{Outcome, Read, Then};
-use super::log::Admission;
+use super::log::{Admission, TOO_MANY};
 use super::room::{self, Taken};
 use super::{Outgoing, Rooms};
 use crate::control::ControlItem;
@@ -84,6 +84,10 @@ impl Rooms {
                 }
                 Admission::Known => ids.push(id),
                 Admission::Waits => {}
+                Admission::TooMany => {
+                    self.log.ids.refuse(id);
+                    self.screen.count(TOO_MANY);
+                }
                 Admission::Refused(why) => {
                     invalid += usize::from(!item.is_over(shown));
                     self.log.ids.refuse(id);
@@ -219,6 +223,10 @@ impl Rooms {
             let basis = room.keyring.basis();
             room.keyring.settle(self.log.view(shown));
             room.unjudged |= room.keyring.basis() != basis;
+            let strange = room.keyring.strange();
+            if std::mem::replace(&mut room.strange, strange) < strange {
+                self.changes.doubt();
+            }
             self.screen.touch(tag);
             self.keep_secrets(tag, &before);
             self.read_pages(tag);

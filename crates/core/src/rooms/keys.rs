@@ -1,4 +1,4 @@
-//! Who gets which keys: own prekeys, asking for keys and giving them, and the list of seats.
+//! Who gets which keys: own prekeys, asking for keys and giving them.
 
 use super::disk::Read;
 use super::restore::{name, named};
@@ -13,7 +13,6 @@ use crate::history::Position;
 use crate::id::{DeviceKey, DeviceSignature, Wallet};
 use crate::keyring::{self, Asking};
 use crate::op::OpId;
-use crate::seats::{Change, Head, SeatsError};
 use crate::store::{Batch, Item, MAX_LOAD, Request, RowKind, SetId};
 use crate::time::{Duration, Time};
 use crate::wrap::PrekeySecret;
@@ -161,41 +160,6 @@ impl Rooms {
         }
         for item in said {
             self.say_item(&item, now);
-        }
-    }
-
-    /// Asks for the list of changes, unless that is under way.
-    pub(super) fn ask_changes(&mut self, from: u64) {
-        if !std::mem::replace(&mut self.reading_changes, true) {
-            self.say(Outgoing::ReadChanges { from });
-        }
-    }
-
-    /// Reads on if somebody spoke of a version that is not known here.
-    pub(super) fn read_changes(&mut self) {
-        if self.version > self.log.seats.newest() {
-            self.ask_changes(self.log.seats.newest());
-        }
-    }
-
-    /// A quorum of endpoints told of changes.
-    pub(super) fn changes(&mut self, from: u64, changes: &[Change], head: Head) {
-        self.reading_changes = false;
-        let known = self.log.seats.newest();
-        match self.log.seats.replace(from, changes, head) {
-            Ok(()) => {
-                self.version = head.version;
-                if (from, head.version) != (known, known) {
-                    self.keep_changes(from);
-                    self.everything_unsettled();
-                    self.log.changed = true;
-                    self.screen.devices = true;
-                }
-            }
-            // Blocks were taken back, or what is kept here is another chain's.
-            Err(SeatsError::Digest) if from > 0 => self.ask_changes(0),
-            // The endpoints lag behind what was heard; it is asked again when somebody says so.
-            Err(_) => self.version = self.version.min(known),
         }
     }
 

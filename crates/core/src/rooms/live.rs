@@ -2,7 +2,7 @@
 
 use super::disk::Then;
 use super::gossip::{MAX_WHOLE, RoomGossip, SealedTyping, TYPING_LASTS};
-use super::log::Admission;
+use super::log::{Admission, TOO_MANY};
 use super::room::{self, Taken};
 use super::{Outgoing, Rooms, arrive};
 use crate::control::ControlItem;
@@ -80,8 +80,11 @@ impl Rooms {
                 self.disk.commit(batch, vec![then], false);
                 GossipVerdict::Accept
             }
-            Admission::Known => GossipVerdict::Ignore,
-            Admission::Waits => GossipVerdict::Ignore,
+            Admission::Known | Admission::Waits => GossipVerdict::Ignore,
+            Admission::TooMany => {
+                self.screen.count(TOO_MANY);
+                GossipVerdict::Ignore
+            }
             Admission::Refused(why) => {
                 self.screen.count(why);
                 if item.is_over(shown) { GossipVerdict::Ignore } else { GossipVerdict::Reject }

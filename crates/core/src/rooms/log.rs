@@ -16,9 +16,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Items that wait until it is known whether a member made them.
 const MAX_PENDING: usize = 1024;
-/// Items that one device may have in the log of one day; of its own making here there are fewer.
-const MAX_A_DAY: u32 = 20;
+/// Items with which one device may have keys handed out in one day: it asks for each of its rooms
+/// a dozen times at most, and others may ask it for as many.
+const MAX_A_DAY: u32 = 256;
 const DAY: u64 = 24 * 3600 * 1000;
+/// Why more are not taken.
+pub(super) const TOO_MANY: &str = "more control items than a device may make in a day";
 
 /// How a new device of a wallet is looked at with caution.
 const CAUTION: Duration = Duration::from_secs(24 * 3600);
@@ -55,6 +58,9 @@ pub(super) enum Admission {
     Known,
     /// Not now: who made it is not known, or its time has not come.
     Waits,
+    /// Not any more: its device made too many. What decides which ops count is not counted, as all
+    /// must have the same of it.
+    TooMany,
     /// Not ever, and why.
     Refused(&'static str),
 }
@@ -109,10 +115,10 @@ impl Log {
             // The list of changes may be behind; it is read anew when a member says so.
             return self.wait(id, item);
         }
-        if let Some(device) = item.device() {
+        if let Some(device) = item.device().filter(|_| hands_out(item)) {
             let day = self.days.entry((device, item.time().0 / DAY)).or_default();
-            if *day >= MAX_A_DAY && !matches!(item, ControlItem::Record(_)) {
-                return Admission::Refused("more control items than a device may make in a day");
+            if *day >= MAX_A_DAY {
+                return Admission::TooMany;
             }
             *day += 1;
         }
@@ -184,4 +190,10 @@ impl Log {
         self.pending.push_back((id, item.clone()));
         Admission::Waits
     }
+}
+
+/// Whether an item is of use to hand out keys alone.
+const fn hands_out(item: &ControlItem) -> bool {
+    use ControlItem::{BadWrap, Grant, Prekey, Request};
+    matches!(item, Prekey(_) | Request(_) | Grant(_) | BadWrap(_))
 }

@@ -225,7 +225,7 @@ impl Rooms {
         if let Some(head) = head
             && self.log.seats.replace(0, &changes, head).is_ok()
         {
-            self.version = head.version;
+            self.changes.hear(head.version);
         }
         // Certificates first, and then in the order of time.
         control

@@ -108,6 +108,8 @@ pub(super) struct Room {
     pub(super) bad: BTreeSet<EpochId>,
     /// Heads that were vouched for after a cut.
     pub(super) vouched: BTreeSet<OpId>,
+    /// How many records tell of another list of changes than is known here.
+    pub(super) strange: usize,
     /// Pages that were read to look for keys.
     pub(super) pages: BTreeSet<OpId>,
     pub(super) typing: SmallMap<Wallet, Time>,
@@ -179,6 +181,7 @@ impl Room {
             asked: None,
             bad: BTreeSet::new(),
             vouched: BTreeSet::new(),
+            strange: 0,
             pages: BTreeSet::new(),
             typing: SmallMap::new(),
             said_typing: None,

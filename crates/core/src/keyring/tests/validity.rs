@@ -58,7 +58,7 @@ fn a_record_by_any_member_holds() {
 fn a_record_says_what_the_chain_says() {
     let mut town = Town::with_room(3, ROOM);
     let wrong = judged(&mut town, 3, |it| it.rolling[0] ^= 1);
-    assert_eq!(wrong, State::Invalid(Invalid::Rolling));
+    assert_eq!(wrong, State::Replaced);
     let early = judged(&mut town, 3, |it| (it.version, it.generation) = (4, 1));
     assert_eq!(early, State::Waiting(Waiting::Version));
     assert_eq!(town.due(1), None, "what cannot be checked asks for nothing");
@@ -93,9 +93,23 @@ fn a_record_of_blocks_that_were_taken_back_is_read_with_and_not_sent_under() {
     let second = town.rotate(1);
     town.seats = seats(&[(1, 3), (2, 2), (3, 1), (8, 1)]);
     town.settle();
-    assert_eq!(town.state(2, second), [State::Invalid(Invalid::Rolling)]);
+    assert_eq!(town.state(2, second), [State::Replaced]);
     assert_eq!(town.sending(2), Some(first));
     assert!(town.ring(2).keys(second).is_some());
+    assert!(town.ring(2).position(second).is_some(), "what was written under it counts");
+}
+
+#[test]
+fn a_room_that_was_made_on_blocks_that_were_taken_back_goes_on() {
+    let mut town = Town::new(3);
+    town.change(9, 1);
+    let first = town.found(1, ROOM);
+    town.seats = seats(&[(1, 3), (2, 2), (3, 1), (8, 1)]);
+    town.settle();
+    assert_eq!((town.sending(2), town.due(2)), (None, Some(Due::Devices)));
+    let second = town.rotate(2);
+    assert_eq!([town.sending(1), town.sending(3)], [Some(second); 2]);
+    assert!(town.ring(3).position(first) < town.ring(3).position(second));
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn a_generation_follows_from_the_parents() {
 #[test]
 fn parents_are_held_and_hold() {
     let mut town = Town::with_room(3, ROOM);
-    let wrong = forged(&town, 3, |it| it.rolling[0] ^= 1);
+    let wrong = forged(&town, 9, |_| ());
     let missing = ControlItem::Record(Box::new(wrong.clone())).id();
     let child = |it: &mut EpochRecord| {
         it.parents = Ascending::newest(vec![missing]);
@@ -155,6 +169,7 @@ fn parents_are_held_and_hold() {
     let record = forged(&town, 3, child);
     let id = say(&mut town, &record);
     assert_eq!(state(&town, 1, id), State::Waiting(Waiting::Parent));
+    town.vouch(9, 9);
     say(&mut town, &wrong);
     assert_eq!(state(&town, 1, id), State::Invalid(Invalid::Parent));
 }

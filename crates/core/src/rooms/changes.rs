@@ -1,0 +1,120 @@
+//! When the community's list of changes is read.
+//!
+//! It is read when somebody speaks of a version that is not known here, when a record tells of
+//! another list than the one that is known, and every now and then: a chain that takes blocks back
+//! may end up with another list of the same length, of which no version speaks.
+
+use super::{Outgoing, Rooms};
+use crate::seats::{Change, Head, SeatsError};
+use crate::time::{Duration, Time};
+
+/// How long after a reading it is read again although nobody speaks of news, at least, and how much
+/// later at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(300));
+/// The same if a record tells of another list.
+const DOUBT: Duration = Duration::from_secs(30);
+/// How long after a reading that failed, and how often that doubles.
+const FAILED: (Duration, u32) = (Duration::from_secs(2), 5);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Reread {
+    under_way: bool,
+    /// The newest version of the seats that anybody spoke of.
+    spoken_of: u64,
+    /// A record tells of another list.
+    doubt: bool,
+    /// When it was last read.
+    read: Time,
+    /// When it is read again in any case.
+    due: Option<Time>,
+    failures: u32,
+}
+
+impl Reread {
+    /// The community has this version at least.
+    pub(super) fn hear(&mut self, version: u64) {
+        self.spoken_of = self.spoken_of.max(version);
+    }
+
+    /// A record tells of another list than is known here.
+    pub(super) const fn doubt(&mut self) {
+        self.doubt = true;
+    }
+
+    /// When it is read next, if `known` is the newest version known.
+    fn at(&self, known: u64) -> Option<Time> {
+        if self.under_way {
+            return None;
+        }
+        let after = |wanted: bool, pause: Duration| wanted.then(|| self.read + pause);
+        let failed = FAILED.0 * (1 << self.failures.min(FAILED.1));
+        let news = after(self.spoken_of > known, if self.failures > 0 { failed } else { Duration::ZERO });
+        let doubt = after(self.doubt, failed.max(DOUBT));
+        [news, doubt, self.due].into_iter().flatten().min()
+    }
+}
+
+impl Rooms {
+    /// When the list of changes is read next.
+    pub(super) fn changes_wake_at(&self) -> Option<Time> {
+        self.changes.at(self.log.seats.newest())
+    }
+
+    /// Asks for the list of changes from a version on, unless that is under way.
+    pub(super) fn ask_changes(&mut self, from: u64) {
+        if !std::mem::replace(&mut self.changes.under_way, true) {
+            self.changes.doubt = false;
+            self.say(Outgoing::ReadChanges { from });
+        }
+    }
+
+    /// Reads on if it is time.
+    pub(super) fn read_changes(&mut self, now: Time) {
+        let known = self.log.seats.newest();
+        if self.changes.at(known).is_some_and(|at| at <= now) {
+            self.ask_changes(known);
+        }
+    }
+
+    fn have_read(&mut self, now: Time) {
+        let more = u64::try_from(AGAIN.1.as_millis()).unwrap_or(u64::MAX);
+        let pause = AGAIN.0 + Duration::from_millis(self.random.below(more));
+        let Reread { under_way, read, due, .. } = &mut self.changes;
+        (*under_way, *read, *due) = (false, now, Some(now + pause));
+    }
+
+    /// The chain could not be read.
+    pub(super) fn no_changes(&mut self, now: Time) {
+        self.have_read(now);
+        self.changes.failures = self.changes.failures.saturating_add(1);
+    }
+
+    /// A quorum of endpoints told of changes.
+    pub(super) fn changes(&mut self, from: u64, changes: &[Change], head: Head, now: Time) {
+        self.have_read(now);
+        self.changes.failures = 0;
+        let known = self.log.seats.newest();
+        match self.log.seats.replace(from, changes, head) {
+            Ok(()) => {
+                self.changes.spoken_of = head.version;
+                if (from, head.version) != (known, known) {
+                    self.keep_changes(from);
+                    self.everything_unsettled();
+                    self.log.changed = true;
+                    self.screen.devices = true;
+                }
+            }
+            // Blocks were taken back, or what is kept here is another chain's.
+            Err(SeatsError::Digest) if from > 0 => self.ask_changes(0),
+            Err(_) if self.is_other(head) => self.ask_changes(0),
+            // The endpoints lag behind what was heard; it is asked again when somebody says so.
+            Err(_) => self.changes.spoken_of = self.changes.spoken_of.min(known),
+        }
+    }
+
+    /// Whether a list that is shorter than the one known here is no part of it.
+    fn is_other(&self, head: Head) -> bool {
+        self.log.seats.rolling(head.version).is_some_and(|rolling| rolling != head.rolling)
+    }
+}
