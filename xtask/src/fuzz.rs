@@ -9,7 +9,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::test::count::Count;
 use crate::{cache, process, tools};
 
 /// What `cargo fuzz` passes to rustc, without a sanitizer: those need a nightly compiler, and the
@@ -23,8 +22,6 @@ const FLAGS: &str = "--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Ccodege
 const MAX_KEPT: u32 = 700;
 /// The most inputs of one decoder that are kept there.
 const KEPT: usize = 100;
-/// How long a run of all decoders takes, in seconds.
-const SMOKE: u32 = 90;
 
 /// Runs each decoder, or the one named so, for some seconds, and keeps what it finds.
 pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
@@ -40,22 +37,6 @@ pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
     }
     println!("nothing found");
     Ok(())
-}
-
-/// A short run of all decoders, each counted as a test.
-pub(crate) fn smoke() -> Result<Count> {
-    let fuzzer = Fuzzer::build()?;
-    let decoders = fuzzer.decoders()?;
-    let seconds = (SMOKE / u32::try_from(decoders.len())?).max(1);
-    let mut total = Count::default();
-    for name in decoders {
-        let count = match fuzzer.run(&name, seconds) {
-            Ok(()) => Count::success(),
-            Err(error) => Count::failure(format!("{error:#}")),
-        };
-        total.add(&name, count);
-    }
-    Ok(total)
 }
 
 /// The built program, and the folder in the cache where what it finds grows.

@@ -2,7 +2,7 @@
 
 mod browser;
 mod contracts;
-pub(crate) mod count;
+mod count;
 pub(crate) mod end_to_end;
 mod layering;
 mod policy;
@@ -30,8 +30,6 @@ pub(crate) enum Tier {
     Simulation,
     /// Which crate may depend on which
     Layering,
-    /// libFuzzer on everything that reads bytes of others, for 90 seconds in all
-    Fuzz,
     /// Licences, sources and banned packages
     Deny,
     /// Solidity tests, and that the checked-in bytecode is that of the sources
@@ -71,7 +69,6 @@ impl Tier {
             Self::Unit => rust::unit(filter),
             Self::Simulation => rust::simulation(filter),
             Self::Layering => layering::run(),
-            Self::Fuzz => crate::fuzz::smoke(),
             Self::Deny => policy::run(),
             Self::Contracts => contracts::run(filter),
             Self::Wasm => browser::wasm(filter),

@@ -9,7 +9,7 @@ use crate::process;
 
 /// The result of a tier or of all of them.
 #[derive(Default)]
-pub(crate) struct Count {
+pub(super) struct Count {
     pub(super) passed: u32,
     pub(super) failed: u32,
     pub(super) skipped: u32,
@@ -27,12 +27,12 @@ impl fmt::Display for Count {
 
 impl Count {
     /// One check that passed.
-    pub(crate) fn success() -> Self {
+    pub(super) fn success() -> Self {
         Self { passed: 1, ..Self::default() }
     }
 
     /// One check that failed.
-    pub(crate) fn failure(why: String) -> Self {
+    pub(super) fn failure(why: String) -> Self {
         Self { failed: 1, failures: vec![why], ..Self::default() }
     }
 
@@ -47,7 +47,7 @@ impl Count {
     }
 
     /// Adds the result of the part called `name`.
-    pub(crate) fn add(&mut self, name: &str, part: Count) {
+    pub(super) fn add(&mut self, name: &str, part: Count) {
         self.passed += part.passed;
         self.failed += part.failed;
         self.skipped += part.skipped;

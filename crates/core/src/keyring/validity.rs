@@ -69,7 +69,9 @@ impl Keyring {
         for ((_, id), held) in &self.records {
             let verdict = self.verdict(held, view, &judged);
             let (state, kind) = match verdict {
-                Ok(kind) if view.seats.rolling(held.record.version) == Some(held.record.rolling) => {
+                Ok(kind)
+                    if view.seats.rolling(held.record.version) == Some(held.record.rolling) =>
+                {
                     (State::Valid, Some(kind))
                 }
                 Ok(kind) => (State::Replaced, Some(kind)),

@@ -49,7 +49,8 @@ impl Reread {
         }
         let after = |wanted: bool, pause: Duration| wanted.then(|| self.read + pause);
         let failed = FAILED.0 * (1 << self.failures.min(FAILED.1));
-        let news = after(self.spoken_of > known, if self.failures > 0 { failed } else { Duration::ZERO });
+        let news =
+            after(self.spoken_of > known, if self.failures > 0 { failed } else { Duration::ZERO });
         let doubt = after(self.doubt, failed.max(DOUBT));
         [news, doubt, self.due].into_iter().flatten().min()
     }
