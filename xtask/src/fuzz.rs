@@ -107,7 +107,9 @@ impl Fuzzer {
         }
         lines.sort_by_key(|line| (line.len(), line.clone()));
         lines.truncate(KEPT);
-        let file = tools::repository().join("fuzz/corpus").join(decoder).with_extension("hex");
+        let kept = tools::repository().join("fuzz/corpus");
+        fs::create_dir_all(&kept)?;
+        let file = kept.join(decoder).with_extension("hex");
         fs::write(&file, lines.join("\n") + "\n")
             .with_context(|| format!("cannot write {}", file.display()))
     }
