@@ -26,6 +26,9 @@ pub enum Due {
     Ops,
     /// Somebody came who may not read what was written before.
     Arrival,
+    /// This device's wallet got its seat or its rank after the one that is sent under: what it
+    /// writes is judged by what it had then.
+    Rise,
 }
 
 impl Keyring {
@@ -46,13 +49,16 @@ impl Keyring {
         };
         let newcomers =
             || self.policy() == Policy::FromJoin && view.seats.arrivals(version).any(ours);
-        let reasons: [(Due, &dyn Fn() -> bool); 6] = [
+        let own = view.devices.wallet(self.own);
+        let role = |version| own.and_then(|own| view.seats.role(own, version));
+        let reasons: [(Due, &dyn Fn() -> bool); 7] = [
             (Due::Seats, &|| view.seats.losses(version).any(ours)),
             (Due::Devices, &|| !self.settled.uncovered.is_empty()),
             (Due::BadWrap, &bad),
             (Due::Age, &|| view.now.since(sending.time) >= MAX_AGE),
             (Due::Ops, &|| ops >= MAX_OPS),
             (Due::Arrival, &newcomers),
+            (Due::Rise, &|| role(version) != role(view.seats.newest())),
         ];
         reasons.into_iter().find(|(_, holds)| holds()).map(|(due, _)| due)
     }

@@ -85,6 +85,9 @@ impl Rooms {
             Action::React { room, target, emoji, set } => {
                 (room, Content::Reaction(Reaction { target, emoji, set }))
             }
+            Action::Delete { room, target } if !self.may_take_away(room, target) => {
+                return self.refuse(number, NOT_ALLOWED);
+            }
             Action::Delete { room, target } => (room, Content::Tombstone(Tombstone { target })),
             Action::SetRoom { room, name, topic, pin, tighten } => {
                 if !self.may_moderate(room) {
@@ -126,10 +129,17 @@ impl Rooms {
         seats.role(self.wallet(), seats.newest()).unwrap_or(Role::None)
     }
 
-    /// Whether we may change a room, and take away what others said there.
+    /// Whether we may change a room.
     pub(super) fn may_moderate(&self, tag: RoomTag) -> bool {
         let direct = self.rooms.get(&tag).is_some_and(super::Room::is_direct);
         direct || matches!(self.role(), Role::Moderator | Role::Owner)
+    }
+
+    /// Whether others would take it if we took a message away.
+    fn may_take_away(&self, tag: RoomTag, target: OpId) -> bool {
+        let message = self.rooms.get(&tag).and_then(|room| room.timeline.message(target));
+        let own = message.is_none_or(|message| message.author == self.wallet());
+        own || matches!(self.role(), Role::Moderator | Role::Owner)
     }
 
     fn create(&mut self, number: u64, name: String, policy: Policy, now: Time) {

@@ -96,7 +96,8 @@ pub struct RoomView {
     /// What newcomers may read.
     #[n(7)]
     pub policy: Policy,
-    /// Whether we may change its name, topic and pins, and take away what others said.
+    /// Whether we may change its name, topic and pins. Moderators also take away what others said,
+    /// but in direct messages nobody does.
     #[n(8)]
     pub moderated: bool,
     /// How far it is usable.

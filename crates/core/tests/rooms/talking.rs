@@ -47,6 +47,20 @@ fn members_make_no_rooms() {
 }
 
 #[test]
+fn who_gets_a_seat_later_is_read_by_all() {
+    let (mut town, room) = Town::with_room(2);
+    town.change(3, 1);
+    town.hear();
+    let late = town.come(3, 3);
+    town.bring_back(late);
+    town.run(LONG);
+    town.open_all(room);
+    town.say(late, room, "here I am");
+    town.run(MOMENT);
+    town.all_read(&["here I am"]);
+}
+
+#[test]
 fn what_one_says_all_read_at_once_and_it_counts_as_delivered() {
     let (mut town, room) = Town::with_room(4);
     town.open_all(room);
@@ -119,7 +133,7 @@ fn edits_reactions_and_deletions_show_for_all() {
     // A member takes nothing of others away, a moderator does.
     town.say(0, room, "off topic");
     let other = town.people[0].message("off topic").id;
-    town.act(2, Action::Delete { room, target: other });
+    assert!(town.try_act(2, Action::Delete { room, target: other }).is_err());
     town.run(MOMENT);
     town.all_read(&["hello", "off topic"]);
     town.act(1, Action::Delete { room, target: other });

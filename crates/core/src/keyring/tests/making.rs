@@ -49,6 +49,15 @@ fn a_loss_of_rank_asks_for_a_new_epoch_and_a_gain_does_not() {
 }
 
 #[test]
+fn who_got_a_seat_or_a_rank_makes_an_epoch_before_writing() {
+    let mut town = Town::with_room(3, ROOM);
+    town.change(3, 2);
+    assert_eq!((town.due(1), town.due(3)), (None, Some(Due::Rise)));
+    let next = town.rotate(3);
+    assert_eq!((town.due(3), town.sending(1)), (None, Some(next)));
+}
+
+#[test]
 fn a_device_that_was_revoked_or_cut_off_or_expired_gets_no_more_keys() {
     for way in 0..3 {
         let mut town = Town::with_room(3, ROOM);
