@@ -2,9 +2,9 @@
 
 use crate::engine::Actions;
 use crate::model::Model;
-use crate::pages::{Approval, Choosing, ConnectDialog, Screen, Shell};
+use crate::pages::{Approval, Choosing, ConnectDialog, Drafts, Screen, Shell};
 use crate::text;
-use crate::ui::{Live, LiveRegion};
+use crate::ui::{Live, LiveRegion, Now};
 use leptos::prelude::*;
 
 /// The app. Pages find the model and the actions in the context.
@@ -16,6 +16,8 @@ pub fn App(model: Model, actions: Actions) -> impl IntoView {
     provide_context(actions);
     provide_context(live);
     provide_context(choosing);
+    provide_context(Drafts::new());
+    provide_context(Now::start());
     let screen = Memo::new(move |_| Screen::of(&model.stage.get(), &model.route.get()));
     Effect::new(move |_| {
         let place = screen.with(Screen::title);

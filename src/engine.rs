@@ -7,10 +7,14 @@
 mod diagnostics;
 mod notices;
 mod people;
+mod revoke;
 mod session;
 mod sign_in;
 mod startup;
 mod turn;
+// Nothing shows rooms yet.
+#[allow(dead_code)]
+mod views;
 mod voice;
 
 use crate::model::{MeetingStage, Model, Problem, Stage};
@@ -18,8 +22,10 @@ use crate::route::Route;
 use crate::text;
 use chats_chain::{AlloyRpc, Answer, Communities, CommunityRecord, ReadError};
 use chats_core::access::AccessAnswer;
+use chats_core::control::Revoke;
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
 use chats_core::media::MediaEvent;
+use chats_core::rooms;
 use chats_core::{certificate::DeviceCertificate, node::Input};
 use chats_web::audio::microphone::{Microphone, MicrophoneError, MicrophoneInfo};
 use chats_web::wallet::discovery::Discovery;
@@ -75,6 +81,10 @@ pub enum Action {
     RetryParticipant(DeviceKey),
     /// Take a notice away.
     Dismiss(u32),
+    /// Do something with rooms or devices.
+    Rooms(rooms::Action),
+    /// Have the wallet of this id sign that a device of ours is signed out for good.
+    Revoke(DeviceKey, String),
 }
 
 /// How pages ask for things.
@@ -109,6 +119,8 @@ enum Happening {
     SignedIn(u32, Result<(DeviceSecret, Box<DeviceCertificate>), Problem>),
     /// The sign-in could not be kept for the next visit.
     NotKept(Problem),
+    /// The wallet signed that a device is signed out for good, or did not.
+    Revoked(Result<Box<Revoke>, Problem>),
     /// The device was forgotten, or could not be.
     SignedOut(Result<(), Problem>),
     /// The chain's answer to a batch.
@@ -296,6 +308,7 @@ impl Engine {
             Happening::Wallet(attempt, event) => self.wallet_said(attempt, event),
             Happening::SignedIn(attempt, result) => self.signed_in(attempt, result),
             Happening::NotKept(problem) => self.notices.raise("sign-in", problem),
+            Happening::Revoked(result) => self.revoked(result),
             Happening::SignedOut(result) => self.signed_out(result),
             Happening::Access(request, answer) => self.access_answered(request, answer),
             Happening::Version(answer) => self.version_heard(answer),
@@ -311,7 +324,10 @@ impl Engine {
             // Timers slept: what waits for its next attempt need not wait any more.
             Happening::Seen => self.retry_relays(),
             Happening::Stolen => self.stolen(),
-            Happening::Storage(usage) => self.diagnostics.storage = Some(usage),
+            Happening::Storage(usage) => {
+                self.model.rooms.persisted.set(Some(usage.persisted));
+                self.diagnostics.storage = Some(usage);
+            }
         }
     }
 
@@ -351,6 +367,8 @@ impl Engine {
             Action::TurnOnSound => self.voice.audio().resume_all(),
             Action::RetryParticipant(device) => self.feed(Input::Retry(device)),
             Action::Dismiss(id) => self.notices.dismiss(id),
+            Action::Rooms(_action) => {}
+            Action::Revoke(device, wallet) => self.revoke(device, &wallet),
         }
     }
 

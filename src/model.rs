@@ -1,5 +1,9 @@
 //! What the page shows, as signals. The engine writes them; pages read them.
 
+mod rooms;
+
+pub use rooms::{Message, Place, Room, Rooms, Shown};
+
 use crate::route::Route;
 use chats_core::access::Role;
 use chats_core::id::{DeviceKey, MeetingName, Wallet};
@@ -253,6 +257,8 @@ pub struct Model {
     pub hand: RwSignal<bool>,
     /// Whether the browser holds back sound until a click.
     pub sound_blocked: RwSignal<bool>,
+    /// Rooms and messages, devices and what is kept.
+    pub rooms: Rooms,
     /// What the person should know.
     pub notices: RwSignal<Vec<Notice>>,
     /// The diagnostics of `#/doctor`, as JSON.
@@ -282,6 +288,7 @@ impl Model {
             muted: RwSignal::new(false),
             hand: RwSignal::new(false),
             sound_blocked: RwSignal::new(false),
+            rooms: Rooms::new(),
             notices: RwSignal::default(),
             diagnostics: RwSignal::default(),
         }

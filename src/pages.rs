@@ -12,19 +12,25 @@ mod meeting;
 mod members;
 mod nav;
 mod notices;
+mod room;
+mod room_form;
+mod settings;
 mod shell;
 mod status;
 mod welcome;
 
 pub use connect::{Approval, Choosing, ConnectDialog};
+pub use room::Drafts;
 pub use shell::Shell;
 
 use crate::engine::{Action, Actions};
 use crate::model::{MeetingStage, Model, Person, Problem, Stage};
-use crate::route::Route;
+use crate::route::{RoomAddress, Route};
 use crate::text;
 use chats_core::access::Role;
+use chats_core::epoch::RoomTag;
 use chats_core::id::MeetingName;
+use chats_web::page;
 use leptos::prelude::*;
 
 /// What fills the middle of the page. Coarser than [`Stage`] and [`Route`] together, so that a
@@ -39,7 +45,10 @@ pub enum Screen {
     Undecided(String),
     Refused(Role),
     Home,
+    People,
+    Room(RoomAddress),
     Meeting(MeetingName),
+    Settings,
     Doctor,
     Lost,
 }
@@ -58,6 +67,9 @@ impl Screen {
             (Stage::Undecided { reason }, _) => Self::Undecided(reason.clone()),
             (Stage::Refused { role }, _) => Self::Refused(*role),
             (Stage::SignedIn, Route::Home) => Self::Home,
+            (Stage::SignedIn, Route::People) => Self::People,
+            (Stage::SignedIn, Route::Settings) => Self::Settings,
+            (Stage::SignedIn, Route::Room(address)) => Self::Room(address.clone()),
             (Stage::SignedIn, Route::Meeting(name)) => Self::Meeting(name.clone()),
         }
     }
@@ -66,6 +78,8 @@ impl Screen {
     pub fn title(&self) -> Option<String> {
         match self {
             Self::Meeting(name) => Some(text::meeting_title(name)),
+            Self::People => Some(text::rooms::PEOPLE.to_owned()),
+            Self::Settings => Some(text::rooms::settings::TITLE.to_owned()),
             Self::Doctor => Some(text::DIAGNOSTICS.to_owned()),
             Self::Lost => Some(text::lost::TITLE.to_owned()),
             _ => None,
@@ -82,6 +96,23 @@ fn model() -> Model {
 fn ask() -> Callback<Action> {
     let actions: Actions = expect_context();
     Callback::new(move |action| actions.send(action))
+}
+
+/// Where a room is found.
+fn room_link(model: Model, tag: RoomTag) -> String {
+    let community = model.community.with_untracked(|community| community.id);
+    Route::Room(RoomAddress::Tag(tag)).fragment(community)
+}
+
+/// Goes to a room.
+fn go_to_room(model: Model, tag: RoomTag) {
+    page::set_hash(&room_link(model, tag));
+}
+
+/// Whether we may make rooms, and take away what others said.
+fn moderates(model: Model) -> Memo<bool> {
+    let role = move || model.account.with(|account| account.as_ref().and_then(|it| it.role));
+    Memo::new(move |_| matches!(role(), Some(Role::Moderator | Role::Owner)))
 }
 
 /// The one meeting that every community has.

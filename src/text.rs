@@ -1,5 +1,8 @@
 //! Every word on the page. Short sentences, second person, present tense.
 
+pub mod rooms;
+pub mod time;
+
 use chats_core::access::Role;
 use chats_core::id::MeetingName;
 
@@ -38,7 +41,7 @@ pub fn sentence(error: &impl std::fmt::Display) -> String {
 
 /// `1 person`, `3 people`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+    [n.to_string().as_str(), " ", if n == 1 { one } else { many }].concat()
 }
 
 /// A number with its thousands set apart: `21,345,678`.

@@ -167,6 +167,7 @@ impl Engine {
             wasm_bindgen_futures::spawn_local(say_good_bye(network));
         }
         self.model.account.set(None);
+        self.model.rooms.clear();
         self.model.links.set(0);
         self.model.members.set(Vec::new());
         self.model.relays.set(Vec::new());

@@ -49,6 +49,10 @@ pub fn AccountButton() -> impl IntoView {
                                 {account.role.map(|role| view! { <p class="quiet">{text::role(role)}</p> })}
                             </div>
                         </div>
+                        <a class="menu-item" href="#/settings" on:click=move |_| close()>
+                            <Icon name="settings" />
+                            {text::rooms::settings::TITLE}
+                        </a>
                         <a class="menu-item" href="#/doctor" on:click=move |_| close()>
                             <Icon name="shield" />
                             {text::DIAGNOSTICS}

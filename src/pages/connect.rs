@@ -82,7 +82,7 @@ pub fn ConnectDialog() -> impl IntoView {
 
 /// One button for each wallet, or how to get one.
 #[component]
-fn Wallets(
+pub fn Wallets(
     /// Called with the chosen one's id.
     on_choose: Callback<String>,
 ) -> impl IntoView {

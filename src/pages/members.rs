@@ -1,11 +1,13 @@
 //! Who is online.
 
-use super::model;
+use super::{ask, model};
+use crate::engine::Action;
 use crate::model::MemberView;
 use crate::text::{self, shell};
-use crate::ui::{Badge, Portrait, ShortAddress, When, each};
+use crate::ui::{Badge, IconButton, Portrait, ShortAddress, When, each};
 use chats_core::access::Role;
 use chats_core::id::Wallet;
+use chats_core::rooms;
 use leptos::prelude::*;
 
 /// A wallet with all its devices.
@@ -37,18 +39,29 @@ fn lines(members: &[MemberView]) -> Vec<Line> {
     lines
 }
 
-/// Everyone who is online; at the side, or below the front page.
+/// Everyone who is online; at the side, below the front page, or on a page of their own.
 #[component]
 pub fn Members() -> impl IntoView {
-    let model = model();
+    let (model, ask) = (model(), ask());
     let lines = Memo::new(move |_| model.members.with(|members| lines(members)));
     let alone = Memo::new(move |_| lines.with(|lines| lines.iter().all(|line| line.me)));
-    let show = |line: Line| {
+    let show = move |line: Line| {
+        let wallet = line.wallet;
+        let write = (!line.me).then(|| {
+            let direct = move |()| ask.run(Action::Rooms(rooms::Action::Direct { wallet }));
+            view! {
+                <IconButton
+                    icon="message"
+                    label=text::rooms::message(&wallet.short())
+                    on_press=Callback::new(direct)
+                />
+            }
+        });
         view! {
             <li class="member">
-                <Portrait wallet=line.wallet />
-                <div>
-                    <ShortAddress wallet=line.wallet />
+                <Portrait wallet=wallet />
+                <div data-address=wallet.to_string()>
+                    <ShortAddress wallet=wallet />
                     <p>
                         {line.me.then(|| view! { <span>{shell::YOU}</span> })}
                         <Badge role=line.role />
@@ -58,11 +71,12 @@ pub fn Members() -> impl IntoView {
                             .then(|| view! { <span>{shell::devices(line.devices)}</span> })}
                     </p>
                 </div>
+                {write}
             </li>
         }
     };
     view! {
-        <aside class="members" aria-labelledby="members-title">
+        <section class="members" aria-labelledby="members-title">
             <h2 id="members-title">
                 {shell::MEMBERS} <span class="count" aria-hidden="true">
                     {move || lines.with(Vec::len)}
@@ -74,7 +88,7 @@ pub fn Members() -> impl IntoView {
             <When on=alone>
                 <p class="quiet">{shell::ALONE}</p>
             </When>
-        </aside>
+        </section>
     }
 }
 

@@ -1,17 +1,28 @@
 //! Where one can go.
 
-use super::{count_in, current_meeting, main_meeting, meeting_link, model};
-use crate::route::Route;
+use super::room::room_title;
+use super::room_form::RoomForm;
+use super::{count_in, current_meeting, main_meeting, meeting_link, model, moderates, room_link};
+use crate::model::{Model, Room};
+use crate::route::{RoomAddress, Route};
+use crate::text::rooms as words;
 use crate::text::{self, meeting, shell};
-use crate::ui::{Icon, When};
+use crate::ui::{Dialog, Icon, IconButton, Portrait, When, each};
+use chats_core::control::RoomKind;
+use chats_core::epoch::RoomTag;
+use chats_core::id::Wallet;
+use chats_core::rooms::RoomView;
 use leptos::prelude::*;
 
-/// Home and the meetings: a column, a rail, or a bar at the bottom, as there is room.
+/// Home, the meetings and the rooms: a column, a rail, or a bar at the bottom with the rooms on the
+/// front page, as there is room.
 #[component]
 pub fn Rooms() -> impl IntoView {
     let model = model();
-    let here = move |route: Route| (model.route.get() == route).then_some("page");
+    let here =
+        move |route: Route| Signal::derive(move || (model.route.get() == route).then_some("page"));
     let current = current_meeting(model);
+    let unread = Memo::new(move |_| unread(model));
     let meetings = main_meeting().map(|name| {
         let count = count_in(model, name.clone());
         let (link, route) = (name.clone(), Route::Meeting(name.clone()));
@@ -21,34 +32,177 @@ pub fn Rooms() -> impl IntoView {
             <li>
                 <a
                     href=move || meeting_link(model, &link)
-                    aria-current=move || here(route.clone())
+                    aria-current=here(route)
                     data-joined=move || inside.get().to_string()
                 >
                     <Icon name="meeting" />
                     <span class="nav-label">{title}</span>
-                    <When on=move || { count.get() > 0 }>
-                        <span class="count">
-                            {move || count.get()}
-                            <span class="visually-hidden">
-                                {move || format!(" {}", meeting::in_it(count.get()))}
-                            </span>
-                        </span>
-                    </When>
+                    {move || count_of(count.get(), false, meeting::in_it)}
                 </a>
             </li>
         }
     });
     view! {
         <nav class="rooms" aria-label=shell::ROOMS>
-            <ul role="list">
+            <ul class="rooms-bar" role="list">
                 <li>
-                    <a href="#/" aria-current=move || here(Route::Home)>
+                    <a href="#/" aria-current=here(Route::Home)>
                         <Icon name="home" />
-                        <span class="nav-label">{shell::HOME}</span>
+                        <span class="nav-label wide">{shell::HOME}</span>
+                        <span class="nav-label narrow">{words::ROOMS}</span>
+                        <span class="narrow">{move || count_of(unread.get(), false, words::unread)}</span>
                     </a>
                 </li>
                 {meetings}
+                <li class="people-link">
+                    <a href="#/people" aria-current=here(Route::People)>
+                        <Icon name="people" />
+                        <span class="nav-label">{words::PEOPLE}</span>
+                    </a>
+                </li>
             </ul>
+            <RoomList />
         </nav>
     }
+}
+
+/// How many messages of others were not read, in all rooms.
+pub fn unread(model: Model) -> usize {
+    let unread = |room: &Room| room.view.with(unread_in);
+    model.rooms.list.with(|list| list.iter().flatten().map(unread).sum())
+}
+
+/// How many messages of others were not read in a room.
+pub fn unread_in(view: &RoomView) -> usize {
+    usize::try_from(view.unread).unwrap_or(usize::MAX)
+}
+
+/// The rooms of all members, then those of two.
+#[component]
+fn RoomList() -> impl IntoView {
+    let (model, moderates) = (model(), moderates(model()));
+    let making = RwSignal::new(false);
+    let make = Callback::new(move |()| making.set(true));
+    let of = move |direct: bool| {
+        move || {
+            let is = |room: &&Room| {
+                let kind = |view: &RoomView| matches!(view.kind, Some(RoomKind::Direct(..)));
+                room.view.with(kind) == direct
+            };
+            model
+                .rooms
+                .list
+                .with(|list| list.iter().flatten().filter(is).cloned().collect::<Vec<_>>())
+        }
+    };
+    let loading = Memo::new(move |_| model.rooms.list.with(Option::is_none));
+    let any = Memo::new(move |_| {
+        model.rooms.list.with(|it| it.as_ref().is_some_and(|it| !it.is_empty()))
+    });
+    let any_direct = Memo::new(move |_| !of(true)().is_empty());
+    let show = move |room: Room| link(model, room);
+    let none = move || if moderates.get() { words::NONE_MODERATOR } else { words::NONE };
+    view! {
+        <div class="rooms-list">
+            <div class="rooms-head">
+                <h2>{words::ROOMS}</h2>
+                <When on=moderates>
+                    <IconButton icon="plus" label=words::NEW on_press=make />
+                </When>
+            </div>
+            <When on=loading>
+                <div class="rooms-bones" aria-busy="true">
+                    <span class="visually-hidden">{words::LOADING}</span>
+                    <span class="bone"></span>
+                    <span class="bone"></span>
+                </div>
+            </When>
+            <When on=move || !loading.get() && !any.get()>
+                <p class="quiet rooms-none">{none}</p>
+            </When>
+            <ul role="list">{each(of(false), |room: &Room| room.tag, show)}</ul>
+            <When on=any_direct>
+                <div class="rooms-head">
+                    <h2>{words::DIRECT}</h2>
+                </div>
+                <ul role="list">{each(of(true), |room: &Room| room.tag, show)}</ul>
+            </When>
+            <Dialog
+                id="new-room"
+                title=words::NEW
+                open=making
+                on_cancel=Callback::new(move |()| making.set(false))
+            >
+                <RoomForm open=making room=None />
+            </Dialog>
+        </div>
+    }
+}
+
+/// The way to a room.
+fn link(model: Model, room: Room) -> AnyView {
+    let tag = room.tag;
+    let view = RwSignal::from(room.view);
+    let me = move || model.account.with(|account| account.as_ref().map(|it| it.wallet));
+    let other = Memo::new(move |_| view.with(|view| other(view, me())));
+    let title = Memo::new(move |_| view.with(|view| room_title(view, me())));
+    let count = Memo::new(move |_| view.with(|view| (unread_in(view), view.mentioned)));
+    let here =
+        Memo::new(move |_| model.route.with(|route| view.with(|view| is_at(route, tag, view))));
+    let icon = move || {
+        match other.get() {
+        Some(wallet) => view! { <Portrait wallet=wallet /> }.into_any(),
+        None => view! { <Icon name=if view.with_untracked(|it| it.kind.is_some()) { "room" } else { "lock" } /> }.into_any(),
+    }
+    };
+    view! {
+        <li>
+            <a
+                href=room_link(model, tag)
+                data-address=move || other.get().map(|wallet| wallet.to_string())
+                aria-current=move || here.get().then_some("page")
+                class:unread=move || { count.get().0 > 0 }
+            >
+                {icon}
+                <span class="nav-label">{title}</span>
+                {move || {
+                    let (unread, mentioned) = count.get();
+                    count_of(unread, mentioned, words::unread)
+                }}
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+fn is_at(route: &Route, tag: RoomTag, view: &RoomView) -> bool {
+    match route {
+        Route::Room(address) => RoomAddress::is_of(address, tag, view.name.as_deref()),
+        _ => false,
+    }
+}
+
+/// The other one of a room of two.
+fn other(view: &RoomView, me: Option<Wallet>) -> Option<Wallet> {
+    match view.kind {
+        Some(RoomKind::Direct(one, other)) => Some(if me == Some(one) { other } else { one }),
+        _ => None,
+    }
+}
+
+/// A number beside a place, if it is not zero.
+fn count_of(count: usize, mentioned: bool, said: fn(usize) -> String) -> AnyView {
+    if count == 0 {
+        return ().into_any();
+    }
+    let said = said(count);
+    view! {
+        <span class="count" class:mentioned=mentioned>
+            <span aria-hidden="true">{mentioned.then_some("@")} {count}</span>
+            <span class="visually-hidden">
+                " " {said} {mentioned.then(|| [", ", words::MENTIONED].concat())}
+            </span>
+        </span>
+    }
+    .into_any()
 }

@@ -10,6 +10,8 @@ use super::meeting::Meeting;
 use super::members::Members;
 use super::nav::Rooms;
 use super::notices::Notices;
+use super::room::Room;
+use super::settings::Settings;
 use super::status::{Connection, Trouble};
 use super::welcome::Welcome;
 use super::{Screen, current_meeting, model};
@@ -27,6 +29,7 @@ pub fn Shell(
 ) -> impl IntoView {
     let model = model();
     let inside = Memo::new(move |_| model.stage.with(|stage| *stage == Stage::SignedIn));
+    let beside = move || inside.get() && screen.with(|screen| *screen != Screen::People);
     let current = current_meeting(model);
     let in_call = Memo::new(move |_| match screen.get() {
         Screen::Meeting(name) => current.get() == Some(name),
@@ -92,6 +95,9 @@ pub fn Shell(
                     Screen::Undecided(reason) => view! { <Undecided reason=reason /> }.into_any(),
                     Screen::Refused(role) => view! { <Refused role=role /> }.into_any(),
                     Screen::Home => view! { <Home /> }.into_any(),
+                    Screen::People => view! { <Members /> }.into_any(),
+                    Screen::Room(address) => view! { <Room address=address /> }.into_any(),
+                    Screen::Settings => view! { <Settings /> }.into_any(),
                     Screen::Meeting(name) => view! { <Meeting name=name /> }.into_any(),
                     Screen::Doctor => view! { <Doctor /> }.into_any(),
                     Screen::Lost => view! { <Lost /> }.into_any(),
@@ -100,7 +106,7 @@ pub fn Shell(
             <When on=move || !in_call.get()>
                 <CallStrip />
             </When>
-            <When on=inside>
+            <When on=beside>
                 <Members />
             </When>
         </div>
@@ -112,6 +118,9 @@ const fn kind(screen: &Screen) -> &'static str {
     match screen {
         Screen::Welcome => "welcome",
         Screen::Home => "home",
+        Screen::People => "people",
+        Screen::Room(_) => "room",
+        Screen::Settings => "settings",
         Screen::Meeting(_) => "meeting",
         Screen::Doctor => "doctor",
         _ => "message",

@@ -2,7 +2,7 @@
 
 use super::model;
 use crate::model::{Model, RelayStatus, RelayView, Stage};
-use crate::text::shell;
+use crate::text::{self, shell};
 use crate::ui::Banner;
 use leptos::prelude::*;
 
@@ -88,7 +88,9 @@ pub fn Trouble() -> impl IntoView {
         Link::Direct(_) => Link::Direct(0),
         link => link,
     });
-    move || match link.get() {
+    let keeping = Memo::new(move |_| model.rooms.keeping.with(text::rooms::keeping));
+    let kept = move || keeping.get().map(|it| view! { <Banner icon="alert" text=it /> });
+    let linked = move || match link.get() {
         Link::Offline => {
             Some(view! { <Banner icon="offline" text=shell::OFFLINE_HELP /> }.into_any())
         }
@@ -99,6 +101,10 @@ pub fn Trouble() -> impl IntoView {
             Some(view! { <Banner icon="offline" text=shell::NO_RELAY_HELP /> }.into_any())
         }
         _ => None,
+    };
+    view! {
+        {linked}
+        {kept}
     }
 }
 

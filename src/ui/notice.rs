@@ -56,7 +56,8 @@ pub fn Banner(
     /// The drawing before the text.
     icon: &'static str,
     /// The text.
-    text: &'static str,
+    #[prop(into)]
+    text: String,
     /// A button or link.
     #[prop(optional)]
     children: Option<Children>,

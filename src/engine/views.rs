@@ -1,0 +1,303 @@
+//! What the core has to show of rooms, put into the model: rows that stay while what is in them
+//! changes.
+
+use super::Engine;
+use crate::model::{Message, Model, Place, Problem, Room, Shown};
+use crate::route::{RoomAddress, Route};
+use crate::text;
+use chats_core::epoch::RoomTag;
+use chats_core::id::Wallet;
+use chats_core::op::OpId;
+use chats_core::rooms::{MessageView, RoomView, View};
+use chats_web::page;
+use leptos::prelude::*;
+
+/// Shows it.
+pub(super) fn apply(model: Model, view: View) {
+    let rooms = model.rooms;
+    match view {
+        View::Rooms(list) => show_rooms(rooms.list, list),
+        View::Messages { room, messages, more } => {
+            let unread = untrack(|| rooms.find(room).map_or(0, |view| view.get().unread));
+            let own = own(model);
+            rooms.shown.update(|shown| show_all(shown, room, messages, more, unread, own));
+        }
+        View::Message { room, message } => {
+            if rooms.shown.with_untracked(|shown| shown.room != Some(room)) {
+                return;
+            }
+            let row = find(rooms.shown, message.id);
+            match row {
+                Some(row) => change(&row.view, *message),
+                None => {
+                    let (seen, own) = (rooms.watched.get_untracked(), own(model));
+                    rooms.shown.update(|shown| show_one(shown, *message, seen, own));
+                }
+            }
+        }
+        View::Vanished { room, id } => {
+            if find(rooms.shown, id).is_some() {
+                rooms.shown.update(|shown| {
+                    if shown.room == Some(room) {
+                        shown.messages.retain(|row| row.id != id);
+                        arrange(shown);
+                    }
+                });
+            }
+        }
+        View::Typing { room, wallets } => rooms.typing.set(Some((room, wallets))),
+        View::Devices(devices) => rooms.devices.set(devices),
+        // For the diagnostics alone.
+        View::Counts(_) => {}
+        View::Keeping(keeping) => rooms.keeping.set(keeping),
+    }
+}
+
+impl Engine {
+    /// Tells what came of what somebody here wanted of the rooms.
+    pub(super) fn rooms_done(&mut self, room: Option<RoomTag>, refused: Option<String>) {
+        if let Some(why) = refused {
+            let title = text::rooms::REFUSED.to_owned();
+            let help = text::sentence(&why);
+            self.notices.raise("rooms", Problem { title, help, retry: false });
+        }
+        if let Some(room) = room {
+            let community = self.model.community.with_untracked(|community| community.id);
+            page::set_hash(&Route::Room(RoomAddress::Tag(room)).fragment(community));
+        }
+    }
+}
+
+fn show_rooms(shown: RwSignal<Option<Vec<Room>>>, views: Vec<RoomView>) {
+    let old = shown.get_untracked().unwrap_or_default();
+    let row = |view: RoomView| match old.iter().find(|room| room.tag == view.tag) {
+        Some(room) => {
+            change(&room.view, view);
+            room.clone()
+        }
+        None => Room { tag: view.tag, view: ArcRwSignal::new(view) },
+    };
+    let new: Vec<_> = views.into_iter().map(row).collect();
+    let same = shown.with_untracked(|shown| {
+        let tags = |rooms: &[Room]| rooms.iter().map(|room| room.tag).collect::<Vec<_>>();
+        shown.as_ref().is_some_and(|shown| tags(shown) == tags(&new))
+    });
+    if !same {
+        shown.set(Some(new));
+    }
+}
+
+/// Puts these in place of all that was shown.
+fn show_all(
+    shown: &mut Shown,
+    room: RoomTag,
+    views: Vec<MessageView>,
+    more: bool,
+    unread: u64,
+    own: Option<Wallet>,
+) {
+    if shown.room != Some(room) {
+        *shown = Shown { room: Some(room), unread, ..Shown::default() };
+    }
+    let old = std::mem::take(&mut shown.messages);
+    let oldest = old.first().map(|row| row.id);
+    let row = |view: MessageView| {
+        let known = old.binary_search_by(|row| row.id.cmp(&view.id)).ok();
+        match known.and_then(|at| old.get(at)) {
+            Some(row) => {
+                change(&row.view, view);
+                row.clone()
+            }
+            None => new_row(view),
+        }
+    };
+    shown.messages = views.into_iter().map(row).collect();
+    shown.messages.sort_by_key(|row| row.id);
+    if let (Some(oldest), Some(first)) = (oldest, shown.messages.first())
+        && first.id < oldest
+    {
+        shown.starts.insert(0, first.id);
+    }
+    shown.more = more;
+    find_fresh(shown, own);
+    arrange(shown);
+}
+
+/// Puts one more among them; `seen` says whether somebody looks at the end of them.
+fn show_one(shown: &mut Shown, view: MessageView, seen: bool, own: Option<Wallet>) {
+    let (id, own) = (view.id, own == Some(view.author));
+    let Err(at) = shown.messages.binary_search_by(|row| row.id.cmp(&id)) else { return };
+    let last = at == shown.messages.len();
+    shown.messages.insert(at, new_row(view));
+    if own {
+        (shown.fresh, shown.unread) = (None, 0);
+    } else if shown.unread > 0 {
+        shown.unread += 1;
+    } else if last && !seen && shown.fresh.is_none() {
+        shown.fresh = Some(id);
+    }
+    arrange(shown);
+}
+
+/// Finds the first message that was not read when the room was opened, if it is here by now.
+fn find_fresh(shown: &mut Shown, own: Option<Wallet>) {
+    if shown.unread == 0 {
+        return;
+    }
+    let mut missing = shown.unread;
+    let others = |row: &&Message| row.view.with_untracked(|view| own != Some(view.author));
+    for row in shown.messages.iter().rev().filter(others) {
+        shown.fresh = Some(row.id);
+        missing -= 1;
+        if missing == 0 {
+            break;
+        }
+    }
+    if missing == 0 || !shown.more {
+        shown.unread = 0;
+    } else {
+        shown.fresh = None;
+    }
+}
+
+/// Says of each message how it stands among the others.
+fn arrange(shown: &mut Shown) {
+    if shown.starts.is_empty() {
+        shown.starts.extend(shown.messages.first().map(|row| row.id));
+    }
+    let mut before = None;
+    for row in &shown.messages {
+        let this: (Wallet, _) = row.view.with_untracked(|view| (view.author, view.time));
+        let fresh = shown.fresh == Some(row.id);
+        change(&row.place, Place::after(before, this, fresh, text::time::day_of));
+        before = Some(this);
+    }
+}
+
+fn own(model: Model) -> Option<Wallet> {
+    model.account.with_untracked(|account| account.as_ref().map(|account| account.wallet))
+}
+
+fn new_row(view: MessageView) -> Message {
+    let place = ArcRwSignal::new(Place::default());
+    Message { id: view.id, view: ArcRwSignal::new(view), place }
+}
+
+fn find(shown: RwSignal<Shown>, id: OpId) -> Option<Message> {
+    shown.with_untracked(|shown| {
+        let at = shown.messages.binary_search_by(|row| row.id.cmp(&id)).ok()?;
+        shown.messages.get(at).cloned()
+    })
+}
+
+fn change<T: PartialEq + Send + Sync + 'static>(signal: &ArcRwSignal<T>, value: T) {
+    if signal.with_untracked(|old| *old != value) {
+        signal.set(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chats_core::hlc::Hlc;
+    use chats_core::id::DeviceKey;
+    use chats_core::rooms::Words;
+    use chats_core::time::Time;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    const ME: Wallet = Wallet([1; 20]);
+    const ANN: Wallet = Wallet([2; 20]);
+    const ROOM: RoomTag = RoomTag([3; 16]);
+
+    fn said(author: Wallet, second: u64) -> MessageView {
+        MessageView {
+            id: OpId::of(Hlc(second << 16), b""),
+            author,
+            name: None,
+            device: DeviceKey([4; 32]),
+            time: Time::from_secs(second),
+            words: Words::Said(second.to_string()),
+            edited: false,
+            reply: None,
+            mentions_me: false,
+            reactions: Vec::new(),
+            pinned: false,
+            sending: None,
+        }
+    }
+
+    fn opened(messages: &[MessageView], more: bool, unread: u64) -> Shown {
+        let mut shown = Shown::default();
+        show_all(&mut shown, ROOM, messages.to_vec(), more, unread, Some(ME));
+        shown
+    }
+
+    #[wasm_bindgen_test]
+    fn a_row_stays_while_its_message_changes() {
+        let mut shown = opened(&[said(ANN, 1), said(ANN, 2)], false, 0);
+        let row = shown.messages[1].view.clone();
+        let changed = MessageView { edited: true, ..said(ANN, 2) };
+        show_all(&mut shown, ROOM, vec![changed, said(ANN, 3)], false, 0, Some(ME));
+        assert!(row.get_untracked().edited);
+        assert_eq!(shown.messages.len(), 2);
+    }
+
+    #[wasm_bindgen_test]
+    fn older_messages_begin_before_those_that_were_there() {
+        let all = [said(ANN, 1), said(ANN, 2), said(ANN, 3), said(ANN, 4)];
+        let mut shown = opened(&all[2..], true, 0);
+        show_all(&mut shown, ROOM, all.to_vec(), false, 0, Some(ME));
+        show_one(&mut shown, said(ANN, 5), true, Some(ME));
+        let parts: Vec<_> = shown.starts.iter().map(|it| shown.from(*it).len()).collect();
+        assert_eq!(shown.starts, [all[0].id, all[2].id]);
+        assert_eq!(parts, [2, 3]);
+        show_one(&mut shown, said(ANN, 0), true, Some(ME));
+        assert_eq!(shown.from(all[0].id).len(), 3);
+    }
+
+    #[wasm_bindgen_test]
+    fn what_comes_late_stands_where_it_belongs() {
+        let mut shown = opened(&[said(ANN, 1), said(ANN, 3)], false, 0);
+        show_one(&mut shown, said(ME, 2), true, Some(ME));
+        let seconds: Vec<_> =
+            shown.messages.iter().map(|row| row.view.get_untracked().time.secs()).collect();
+        assert_eq!(seconds, [1, 2, 3]);
+        let begins: Vec<_> =
+            shown.messages.iter().map(|row| row.place.get_untracked().first).collect();
+        assert_eq!(begins, [true, true, true]);
+    }
+
+    #[wasm_bindgen_test]
+    fn the_mark_stands_before_the_first_unread_message_of_others() {
+        let messages = [said(ANN, 1), said(ANN, 2), said(ME, 3), said(ANN, 4)];
+        assert_eq!(opened(&messages, true, 2).fresh, Some(messages[1].id));
+        assert_eq!(opened(&messages, true, 0).fresh, None);
+        // There are none older than these.
+        assert_eq!(opened(&messages, false, 9).fresh, Some(messages[0].id));
+    }
+
+    #[wasm_bindgen_test]
+    fn the_mark_waits_for_an_unread_message_that_is_not_here_yet() {
+        let messages = [said(ANN, 1), said(ANN, 2), said(ANN, 3)];
+        let mut shown = opened(&messages[2..], true, 2);
+        assert_eq!(shown.fresh, None);
+        show_one(&mut shown, said(ANN, 4), true, Some(ME));
+        let all = [messages.as_slice(), &[said(ANN, 4)]].concat();
+        show_all(&mut shown, ROOM, all, true, 7, Some(ME));
+        assert_eq!(shown.fresh, Some(messages[1].id));
+    }
+
+    #[wasm_bindgen_test]
+    fn what_comes_while_nobody_looks_is_marked_until_one_writes() {
+        let mut shown = opened(&[said(ANN, 1)], false, 0);
+        show_one(&mut shown, said(ANN, 2), true, Some(ME));
+        assert_eq!(shown.fresh, None);
+        show_one(&mut shown, said(ANN, 3), false, Some(ME));
+        show_one(&mut shown, said(ANN, 4), false, Some(ME));
+        assert_eq!(shown.fresh, Some(said(ANN, 3).id));
+        assert!(shown.messages[2].place.get_untracked().fresh);
+        show_one(&mut shown, said(ME, 5), true, Some(ME));
+        assert_eq!(shown.fresh, None);
+        assert!(!shown.messages[2].place.get_untracked().fresh);
+    }
+}
