@@ -123,8 +123,6 @@ enum Happening {
     /// These microphones can be chosen.
     Microphones(Vec<MicrophoneInfo>),
     SoundBlocked(bool),
-    /// Time for a relay's grant of TURN to be looked at, after the question of this number.
-    TurnDue(u32),
     /// The URL's fragment changed.
     Fragment(String),
     Online(bool),
@@ -304,7 +302,6 @@ impl Engine {
             Happening::Unplugged => self.microphone_unplugged(),
             Happening::Microphones(list) => self.voice.list(list),
             Happening::SoundBlocked(blocked) => self.model.sound_blocked.set(blocked),
-            Happening::TurnDue(number) => self.turn_due(number),
             Happening::Fragment(fragment) => self.go(&fragment),
             Happening::Online(online) => self.went_online(online),
             Happening::NetworkChanged => self.network_changed(),
@@ -330,13 +327,10 @@ impl Engine {
             }
             Action::SignOut => self.sign_out(),
             Action::OpenMicrophone(id) => {
-                self.want_turn();
+                self.feed(Input::Prepare);
                 self.voice.open(id);
             }
-            Action::Join { muted } => {
-                self.want_turn();
-                self.join(muted);
-            }
+            Action::Join { muted } => self.join(muted),
             Action::Leave => {
                 voice::forget_meeting();
                 self.feed(Input::Leave);

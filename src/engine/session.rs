@@ -1,7 +1,6 @@
 //! From signing in to signing out: the node, and everything it speaks through.
 
-use super::turn::{self, Turn};
-use super::{Engine, Happening, voice};
+use super::{Engine, Happening, turn, voice};
 use crate::model::{
     Account, MeetingStage, MemberView, MicrophoneStatus, Problem, RelayStatus, RelayView, Stage,
 };
@@ -44,9 +43,8 @@ pub(super) struct Session {
     topic: GossipTopic,
     /// The servers that direct links may use.
     pub(super) ice: browser::IceServers,
-    pub(super) turn: Turn,
     /// What relays are asked with for the use of their TURN servers.
-    pub(super) turn_request: Vec<u8>,
+    turn_request: Vec<u8>,
     paths: SmallMap<DeviceKey, (network::Path, Option<u32>)>,
 }
 
@@ -121,13 +119,11 @@ impl Engine {
         let people = self.voice.people().clone();
         let ice: Vec<_> = ready.config.ice.iter().map(|urls| turn::open_server(urls)).collect();
         let for_links: Vec<_> = ice.iter().flat_map(turn::each_url).collect();
-        let rows = people.clone();
         let connections = Connections::new(
             self.voice.audio().clone(),
             ice,
             move |event| events.put(Happening::Media(event)),
             move |link, level| people.heard(link, level),
-            move |link, relayed| rows.relayed(link, relayed),
         );
         let hello = Hello {
             certificate: (*certificate).clone(),
@@ -151,7 +147,6 @@ impl Engine {
             own: None,
             topic: community.gossip_topic(),
             ice: for_links.into(),
-            turn: Turn::default(),
             turn_request: wire::encode(&hello),
             paths: SmallMap::new(),
         });
@@ -207,6 +202,11 @@ impl Engine {
             Output::Judge { id, source, verdict } => {
                 session.command(Command::Judge { id, source, verdict });
             }
+            Output::AskForTurn => {
+                let request = session.turn_request.clone();
+                session.command(Command::AskForTurn(request));
+            }
+            Output::UseTurn(grant) => self.use_turn(grant),
             Output::Media(command) => session.connections.execute(command),
             Output::CheckAccess(batch) => self.check_access(batch),
             Output::CheckVersion => self.check_version(),
@@ -506,11 +506,10 @@ impl Engine {
                 leptos::logging::warn!("no direct link to {device}: {reason}");
                 let failure = if attack { LinkFailure::Attack } else { LinkFailure::Unreachable };
                 self.feed(Input::LinkFailed { device, failure });
-                self.want_turn();
             }
             Said::Gossip { source, id, frame } => self.feed(Input::Gossip { source, id, frame }),
-            Said::Turn(answer) => self.turn_answered(&answer),
-            Said::NoTurn => self.turn_unanswered(),
+            Said::Turn(grant) => self.feed(Input::Turn(Some(grant))),
+            Said::NoTurn => self.feed(Input::Turn(None)),
             Said::GossipReaches(device) => self.feed(Input::GossipReaches(device)),
             Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
             Said::Disconnected { device, reason: _ } => {
@@ -555,7 +554,7 @@ impl Engine {
             }
         });
         if came {
-            self.turn_may_be_answered();
+            self.feed(Input::RelayCame);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::meeting::Meetings;
 use crate::peers::{Own, Peers};
 use crate::small::SmallMap;
 use crate::time::{Duration, Time};
+use crate::turn::Upkeep;
 use std::collections::VecDeque;
 
 mod seam;
@@ -48,6 +49,7 @@ pub struct Node {
     access: AccessBook,
     peers: Peers,
     meetings: Meetings,
+    turn: Upkeep,
     version_at: Time,
     /// When another network was last taken note of.
     changed_at: Option<Time>,
@@ -85,6 +87,7 @@ impl Node {
             access,
             peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
+            turn: Upkeep::default(),
             version_at: now,
             changed_at: None,
             changed_again: false,
@@ -102,7 +105,7 @@ impl Node {
     pub fn handle(&mut self, input: Input, now: Time) {
         let now = self.peers.time_mut().read(now);
         let admitted = self.admitted(now);
-        let Self { access, peers, meetings, out, .. } = self;
+        let Self { access, peers, meetings, turn, out, .. } = self;
         match input {
             Input::Tick => {}
             Input::Present { source, devices } => peers.present(source, devices, now),
@@ -126,8 +129,9 @@ impl Node {
             }
             Input::LinkFailed { device, failure } => {
                 peers.link_failed(device, failure, now);
-                if failure == LinkFailure::Attack {
-                    out.event(Event::Attack { device });
+                match failure {
+                    LinkFailure::Unreachable => turn.want(),
+                    LinkFailure::Attack => out.event(Event::Attack { device }),
                 }
             }
             Input::GossipReaches(device) => {
@@ -144,6 +148,13 @@ impl Node {
                 out.push(Output::Judge { id, source, verdict });
             }
             Input::NetworkChanged => self.changed_again = true,
+            Input::RelayCame => turn.relay_came(now),
+            Input::Turn(None) => turn.refused(now),
+            Input::Turn(Some(grant)) => {
+                meetings.granted(turn.granted(&grant, now), now);
+                out.push(Output::UseTurn(grant));
+            }
+            Input::Prepare => turn.want(),
             Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
@@ -200,6 +211,7 @@ impl Node {
             self.access.wake_at(),
             self.peers.wake_at().filter(|_| self.inside),
             self.meetings.wake_at(&self.peers),
+            self.turn.wake_at().filter(|_| self.inside),
             self.change_at(),
             (!self.expired).then_some(expires),
         ];
@@ -242,7 +254,7 @@ impl Node {
             self.peers.network_changed(now);
             self.meetings.network_changed();
         }
-        let Self { access, peers, meetings, out, .. } = self;
+        let Self { access, peers, meetings, turn, out, .. } = self;
         if now >= self.version_at {
             // Each device has a rhythm of its own, so that they do not all ask at once.
             let jitter = peers.own().secret.device().0.first().copied().unwrap_or_default();
@@ -278,8 +290,14 @@ impl Node {
             out.event(Event::Left);
             out.event(Event::NotJoined(refusal));
         }
+        if meetings.is_in() {
+            turn.want();
+        }
         if self.inside {
             peers.tick_links(now, out);
+            if turn.ask(now) {
+                out.push(Output::AskForTurn);
+            }
         }
         if let Some(batch) = access.next_batch(now) {
             out.push(Output::CheckAccess(batch));

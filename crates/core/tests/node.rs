@@ -20,6 +20,8 @@ mod mending;
 mod pair;
 #[path = "node/passing.rs"]
 mod passing;
+#[path = "node/relaying.rs"]
+mod relaying;
 #[path = "node/stage.rs"]
 mod stage;
 #[path = "node/time.rs"]

@@ -22,8 +22,6 @@ struct End {
     /// Candidates that came before a description was applied.
     waiting: RefCell<Vec<Candidate>>,
     applied: Cell<bool>,
-    /// What was told of the path.
-    relayed: Cell<Option<bool>>,
 }
 
 impl End {
@@ -68,14 +66,12 @@ impl Pair {
                 peaks: RefCell::default(),
                 waiting: RefCell::default(),
                 applied: Cell::new(false),
-                relayed: Cell::new(None),
             })
         };
         let ends = [end(), end()];
         for index in 0..2 {
             let (own, other) = (Rc::clone(&ends[index]), Rc::clone(&ends[1 - index]));
             let levels = Rc::clone(&own);
-            let paths = Rc::clone(&own);
             let polite = index == 1;
             let connections = Connections::new(
                 audio(),
@@ -90,10 +86,6 @@ impl Pair {
                 move |link, level| {
                     assert_eq!(link, LINK);
                     levels.peaks.borrow_mut().push(level.peak);
-                },
-                move |link, relayed| {
-                    assert_eq!(link, LINK);
-                    paths.relayed.set(Some(relayed));
                 },
             );
             *own.connections.borrow_mut() = Some(connections);
@@ -180,7 +172,8 @@ async fn two_ends_connect_hear_each_other_and_mark_the_first_sound() {
     pair.set_microphone(Some(&microphone));
     pair.open();
     pair.connected().await;
-    let direct = || pair.ends.iter().all(|end| end.relayed.get() == Some(false));
+    let told = MediaEvent::Path { link: LINK, relayed: false };
+    let direct = || pair.ends.iter().all(|end| end.events.borrow().contains(&told));
     until("both ends know that they are connected directly", direct).await;
     until("both hear the other", || pair.ends.iter().all(|end| end.loud())).await;
     let performance = web_sys::window().and_then(|w| w.performance()).expect("performance");
