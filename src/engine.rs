@@ -7,6 +7,7 @@
 mod diagnostics;
 mod notices;
 mod people;
+mod rooms;
 mod session;
 mod sign_in;
 mod startup;
@@ -115,6 +116,8 @@ enum Happening {
     Access(u32, Result<Answer<AccessAnswer>, ReadError>),
     /// One endpoint's word on the community's version, or that none has a word.
     Version(Result<u64, ReadError>),
+    /// The community's changes after this version.
+    Changes(u64, rooms::Changes),
     Media(MediaEvent),
     /// The microphone was opened, in the attempt of this number.
     Microphone(u32, Result<Microphone, MicrophoneError>),
@@ -214,32 +217,33 @@ impl Engine {
                     None => future::pending().await,
                 }
             };
-            let network = async {
-                match self.session.as_mut().and_then(Session::network) {
-                    Some(network) => network.next().await,
+            let said = async {
+                match self.session.as_mut() {
+                    Some(session) => session.next().await,
                     None => future::pending().await,
                 }
             };
             enum Next {
                 Happened(Happening),
-                Network(Option<chats_net::network::Event>),
+                Said(session::Said),
                 Tick,
             }
             let next = {
-                futures::pin_mut!(tick, network);
+                futures::pin_mut!(tick, said);
                 select_biased! {
                     happening = inbox.next() => match happening {
                         Some(happening) => Next::Happened(happening),
                         None => return,
                     },
-                    event = network.fuse() => Next::Network(event),
+                    said = said.fuse() => Next::Said(said),
                     () = tick.fuse() => Next::Tick,
                 }
             };
             match next {
                 Next::Happened(happening) => self.happened(happening),
-                Next::Network(Some(event)) => self.network_said(event),
-                Next::Network(None) => self.network_stopped(),
+                Next::Said(session::Said::Network(Some(event))) => self.network_said(event),
+                Next::Said(session::Said::Network(None)) => self.network_stopped(),
+                Next::Said(session::Said::Rooms(outgoing)) => self.rooms_want(outgoing),
                 Next::Tick => self.feed(Input::Tick),
             }
             self.diagnose();
@@ -299,6 +303,7 @@ impl Engine {
             Happening::SignedOut(result) => self.signed_out(result),
             Happening::Access(request, answer) => self.access_answered(request, answer),
             Happening::Version(answer) => self.version_heard(answer),
+            Happening::Changes(from, changes) => self.changes_read(from, changes),
             Happening::Media(event) => self.feed(Input::Media(event)),
             Happening::Microphone(attempt, result) => self.microphone_opened(attempt, result),
             Happening::Unplugged => self.microphone_unplugged(),

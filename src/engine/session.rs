@@ -13,14 +13,16 @@ use chats_core::hello::Hello;
 use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
 use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
+use chats_core::rooms::Outgoing;
 use chats_core::small::{SmallMap, SmallSet};
 use chats_core::time::Duration;
 use chats_core::wire;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
 use chats_net::{Multiaddr, browser};
+use chats_web::rooms::RoomsWorker;
 use chats_web::rtc::Connections;
 use chats_web::{clock, page, random};
-use futures::{StreamExt, future};
+use futures::{FutureExt, StreamExt, future, select};
 use leptos::prelude::*;
 use std::collections::VecDeque;
 
@@ -39,9 +41,10 @@ pub(super) struct Session {
     pub(super) network: Option<Network>,
     waiting: VecDeque<Command>,
     pub(super) connections: Connections,
+    pub(super) rooms: RoomsWorker,
     members: SmallMap<DeviceKey, Member>,
     own: Option<Verdict>,
-    topic: GossipTopic,
+    pub(super) topic: GossipTopic,
     /// The servers that direct links may use.
     pub(super) ice: browser::IceServers,
     pub(super) turn: Turn,
@@ -50,13 +53,35 @@ pub(super) struct Session {
     paths: SmallMap<DeviceKey, (network::Path, Option<u32>)>,
 }
 
+/// What comes by itself from what a session speaks through.
+pub(super) enum Said {
+    /// From the network; `None` if it ended.
+    Network(Option<network::Event>),
+    /// From the rooms.
+    Rooms(Outgoing),
+}
+
 impl Session {
     pub(super) const fn node(&self) -> &Node {
         &self.node
     }
 
-    pub(super) const fn network(&mut self) -> Option<&mut Network> {
-        self.network.as_mut()
+    /// Waits for the next.
+    pub(super) async fn next(&mut self) -> Said {
+        let network = async {
+            match self.network.as_mut() {
+                Some(network) => network.next().await,
+                None => future::pending().await,
+            }
+        };
+        futures::pin_mut!(network);
+        select! {
+            event = network.fuse() => Said::Network(event),
+            outgoing = self.rooms.next().fuse() => match outgoing {
+                Some(outgoing) => Said::Rooms(outgoing),
+                None => future::pending().await,
+            },
+        }
     }
 
     pub(super) const fn device(&self) -> DeviceKey {
@@ -136,6 +161,7 @@ impl Engine {
             time: clock::now(),
         };
         connections.set_microphone(self.voice.microphone());
+        let rooms = RoomsWorker::new(community, certificate.clone());
         let node = Node::new(community, secret.clone(), *certificate, clock::now());
         self.model.account.set(Some(Account { wallet, device, role: None }));
         self.set_stage(Stage::Checking);
@@ -147,6 +173,7 @@ impl Engine {
             network: None,
             waiting: VecDeque::new(),
             connections,
+            rooms,
             members: SmallMap::new(),
             own: None,
             topic: community.gossip_topic(),
@@ -208,7 +235,7 @@ impl Engine {
                 session.command(Command::Judge { id, source, verdict });
             }
             Output::Media(command) => session.connections.execute(command),
-            Output::Rooms(_) => {}
+            Output::Rooms(incoming) => session.rooms.tell(incoming),
             Output::CheckAccess(batch) => self.check_access(batch),
             Output::CheckVersion => self.check_version(),
             Output::Event(event) => self.show(event),
@@ -353,6 +380,9 @@ impl Engine {
             page::mark_once("chats:signed-in");
         }
         self.start_network();
+        if let Some(session) = &self.session {
+            session.rooms.start();
+        }
         self.change_members(|_| {});
         self.return_to_meeting();
     }

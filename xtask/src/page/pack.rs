@@ -10,7 +10,7 @@ use base64::Engine;
 use sha2::{Digest, Sha384};
 
 use super::module;
-use crate::{process, stamp};
+use crate::{process, stamp, tools};
 
 /// Blocks that deflate may begin anew. Zopfli's own choice, 15, is for files of one kind.
 const BLOCKS: u16 = 40;
@@ -22,25 +22,22 @@ const ROUNDS: u64 = 5;
 const TOO_OLD: &str =
     "This browser is too old for Community Chats. Use a recent Chrome, Edge, Firefox or Safari.";
 
+/// The files that a module and what wasm-bindgen wrote for it became.
+pub(super) struct Packed {
+    pub(super) wasm: String,
+    pub(super) script: String,
+}
+
 /// Puts a compressed module in the place of that in `dist`, which trunk built for `package`, and
-/// short JavaScript in the place of what wasm-bindgen wrote. `esbuild` shortens it.
-pub(super) fn pack(dist: &Path, package: &str, esbuild: &Path) -> Result<()> {
+/// short JavaScript in the place of what wasm-bindgen wrote.
+pub(super) fn page(dist: &Path, package: &str) -> Result<()> {
     let old_wasm = only(dist, package, "_bg.wasm")?;
     let old_script = old_wasm.replace("_bg.wasm", ".js");
     let index = dist.join("index.html");
 
-    let module = module::packed(&fs::read(dist.join(&old_wasm))?)?;
-    let glue = renamed(fs::read_to_string(dist.join(&old_script))?, &module.names)?;
-    // What was changed here must not be taken from a cache under its old name.
-    let hash = stamp::of_bytes(&[&module.wasm, glue.as_bytes()].concat());
-    let wasm = format!("{package}-{hash}.wasm.gzip");
-    let script = format!("{package}-{hash}.js");
-    fs::write(dist.join(&wasm), compressed(&module.wasm)?)?;
-    fs::write(dist.join(&script), glue)?;
-    let mut esbuild = Command::new(esbuild);
-    esbuild.current_dir(dist).args(["--log-level=warning", "--minify", "--format=esm"]);
-    esbuild.args(["--allow-overwrite", &format!("--outfile={script}"), &script]);
-    process::run("shortening JavaScript", &mut esbuild)?;
+    let module = fs::read(dist.join(&old_wasm))?;
+    let glue = fs::read_to_string(dist.join(&old_script))?;
+    let Packed { wasm, script } = pack(dist, package, (&module, glue), "esm", |_| String::new())?;
 
     let integrity = integrity(&fs::read(dist.join(&script))?);
     let html = fs::read_to_string(&index)?;
@@ -49,6 +46,31 @@ pub(super) fn pack(dist: &Path, package: &str, esbuild: &Path) -> Result<()> {
         fs::remove_file(dist.join(old))?;
     }
     Ok(())
+}
+
+/// Puts a module and its JavaScript into `dist`, both small. `ending` is added to the script, as it
+/// is told the name of the module's file; `format` is esbuild's name for its kind of script.
+pub(super) fn pack(
+    dist: &Path,
+    name: &str,
+    (module, glue): (&[u8], String),
+    format: &str,
+    ending: impl FnOnce(&str) -> String,
+) -> Result<Packed> {
+    let module = module::packed(module)?;
+    let glue = renamed(glue, &module.names)?;
+    // What was changed here must not be taken from a cache under its old name.
+    let hash = stamp::of_bytes(&[&module.wasm, glue.as_bytes()].concat());
+    let wasm = format!("{name}-{hash}.wasm.gzip");
+    let script = format!("{name}-{hash}.js");
+    fs::write(dist.join(&wasm), compressed(&module.wasm)?)?;
+    fs::write(dist.join(&script), glue + &ending(&wasm))?;
+    let mut esbuild = Command::new(tools::repository().join("e2e/node_modules/.bin/esbuild"));
+    esbuild.current_dir(dist).args(["--log-level=warning", "--minify"]);
+    esbuild.args(["--allow-overwrite", &format!("--format={format}")]);
+    esbuild.args([&format!("--outfile={script}"), &script]);
+    process::run("shortening JavaScript", &mut esbuild)?;
+    Ok(Packed { wasm, script })
 }
 
 /// The name of the one file in `folder` that begins and ends so.
