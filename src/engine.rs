@@ -8,12 +8,11 @@ mod diagnostics;
 mod notices;
 mod people;
 mod revoke;
+mod rooms;
 mod session;
 mod sign_in;
 mod startup;
 mod turn;
-// Nothing shows rooms yet.
-#[allow(dead_code)]
 mod views;
 mod voice;
 
@@ -25,7 +24,7 @@ use chats_core::access::AccessAnswer;
 use chats_core::control::Revoke;
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
 use chats_core::media::MediaEvent;
-use chats_core::rooms;
+use chats_core::rooms::Action as RoomsAction;
 use chats_core::{certificate::DeviceCertificate, node::Input};
 use chats_web::audio::microphone::{Microphone, MicrophoneError, MicrophoneInfo};
 use chats_web::wallet::discovery::Discovery;
@@ -82,7 +81,7 @@ pub enum Action {
     /// Take a notice away.
     Dismiss(u32),
     /// Do something with rooms or devices.
-    Rooms(rooms::Action),
+    Rooms(RoomsAction),
     /// Have the wallet of this id sign that a device of ours is signed out for good.
     Revoke(DeviceKey, String),
 }
@@ -127,6 +126,8 @@ enum Happening {
     Access(u32, Result<Answer<AccessAnswer>, ReadError>),
     /// One endpoint's word on the community's version, or that none has a word.
     Version(Result<u64, ReadError>),
+    /// The community's changes after this version.
+    Changes(u64, rooms::Changes),
     Media(MediaEvent),
     /// The microphone was opened, in the attempt of this number.
     Microphone(u32, Result<Microphone, MicrophoneError>),
@@ -135,8 +136,6 @@ enum Happening {
     /// These microphones can be chosen.
     Microphones(Vec<MicrophoneInfo>),
     SoundBlocked(bool),
-    /// Time for a relay's grant of TURN to be looked at, after the question of this number.
-    TurnDue(u32),
     /// The URL's fragment changed.
     Fragment(String),
     Online(bool),
@@ -179,6 +178,8 @@ struct Engine {
     notices: Notices,
     diagnostics: Diagnostics,
     subscriptions: Vec<Subscription>,
+    /// The browser was asked to keep what is kept here.
+    asked_to_persist: bool,
 }
 
 /// Starts the engine. It runs as long as the page.
@@ -200,6 +201,7 @@ pub fn start(model: Model) -> Actions {
         notices: Notices::new(model),
         diagnostics: Diagnostics::default(),
         subscriptions: Vec::new(),
+        asked_to_persist: false,
     };
     let (actions, asked) = mpsc::channel(QUEUE);
     let happenings = stream::select(receiver, asked.map(Happening::Action));
@@ -226,32 +228,33 @@ impl Engine {
                     None => future::pending().await,
                 }
             };
-            let network = async {
-                match self.session.as_mut().and_then(Session::network) {
-                    Some(network) => network.next().await,
+            let said = async {
+                match self.session.as_mut() {
+                    Some(session) => session.next().await,
                     None => future::pending().await,
                 }
             };
             enum Next {
                 Happened(Happening),
-                Network(Option<chats_net::network::Event>),
+                Said(session::Said),
                 Tick,
             }
             let next = {
-                futures::pin_mut!(tick, network);
+                futures::pin_mut!(tick, said);
                 select_biased! {
                     happening = inbox.next() => match happening {
                         Some(happening) => Next::Happened(happening),
                         None => return,
                     },
-                    event = network.fuse() => Next::Network(event),
+                    said = said.fuse() => Next::Said(said),
                     () = tick.fuse() => Next::Tick,
                 }
             };
             match next {
                 Next::Happened(happening) => self.happened(happening),
-                Next::Network(Some(event)) => self.network_said(event),
-                Next::Network(None) => self.network_stopped(),
+                Next::Said(session::Said::Network(Some(event))) => self.network_said(event),
+                Next::Said(session::Said::Network(None)) => self.network_stopped(),
+                Next::Said(session::Said::Rooms(outgoing)) => self.rooms_want(outgoing),
                 Next::Tick => self.feed(Input::Tick),
             }
             self.diagnose();
@@ -312,12 +315,12 @@ impl Engine {
             Happening::SignedOut(result) => self.signed_out(result),
             Happening::Access(request, answer) => self.access_answered(request, answer),
             Happening::Version(answer) => self.version_heard(answer),
+            Happening::Changes(from, changes) => self.changes_read(from, changes),
             Happening::Media(event) => self.feed(Input::Media(event)),
             Happening::Microphone(attempt, result) => self.microphone_opened(attempt, result),
             Happening::Unplugged => self.microphone_unplugged(),
             Happening::Microphones(list) => self.voice.list(list),
             Happening::SoundBlocked(blocked) => self.model.sound_blocked.set(blocked),
-            Happening::TurnDue(number) => self.turn_due(number),
             Happening::Fragment(fragment) => self.go(&fragment),
             Happening::Online(online) => self.went_online(online),
             Happening::NetworkChanged => self.network_changed(),
@@ -346,13 +349,10 @@ impl Engine {
             }
             Action::SignOut => self.sign_out(),
             Action::OpenMicrophone(id) => {
-                self.want_turn();
+                self.feed(Input::Prepare);
                 self.voice.open(id);
             }
-            Action::Join { muted } => {
-                self.want_turn();
-                self.join(muted);
-            }
+            Action::Join { muted } => self.join(muted),
             Action::Leave => {
                 voice::forget_meeting();
                 self.feed(Input::Leave);
@@ -367,7 +367,7 @@ impl Engine {
             Action::TurnOnSound => self.voice.audio().resume_all(),
             Action::RetryParticipant(device) => self.feed(Input::Retry(device)),
             Action::Dismiss(id) => self.notices.dismiss(id),
-            Action::Rooms(_action) => {}
+            Action::Rooms(action) => self.act_in_rooms(action),
             Action::Revoke(device, wallet) => self.revoke(device, &wallet),
         }
     }

@@ -14,13 +14,19 @@ export class Relay {
   #port;
   #key;
   #more;
+  #transport;
   #child;
   #ended;
 
-  /** Starts a relay with a port and a key of its own, and `turn` if members may use it for TURN. */
-  static async start(run, { turn = false } = {}) {
+  /**
+   * Starts a relay with a port and a key of its own. With `turn`, members may use it for TURN; it
+   * serves `wss` with the certificate `tls`.
+   */
+  static async start(run, { turn = false, tls } = {}) {
     const relay = new Relay();
     relay.#more = turn ? ["--turn", "127.0.0.1:0", "--config", CONFIG_FILE, "--dev"] : [];
+    if (tls) relay.#more.push("--tls-cert", tls.files.cert, "--tls-key", tls.files.key);
+    relay.#transport = tls ? "tls/ws" : "ws";
     relay.#run = run;
     relay.#port = await freePort();
     relay.#key = join(mkdtempSync(join(FOLDER, "relay-")), "key");
@@ -31,7 +37,7 @@ export class Relay {
 
   /** Starts it again, on the same port and with the same key. */
   async start() {
-    const listen = `/ip4/127.0.0.1/tcp/${this.#port}/ws`;
+    const listen = `/ip4/127.0.0.1/tcp/${this.#port}/${this.#transport}`;
     this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key, ...this.#more], {
       stdio: ["ignore", "pipe", "ignore"],
     });

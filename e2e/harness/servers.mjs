@@ -1,12 +1,10 @@
 // More of what a test may need beside the system that runs already: pages with another
 // configuration or path, and endpoints of the chain that misbehave.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { extname, join, normalize } from "node:path";
-import { CONFIG, DIST, FOLDER, RPC } from "./environment.mjs";
+import { CONFIG, DIST, RPC } from "./environment.mjs";
 
 const TYPES = {
   ".css": "text/css",
@@ -28,25 +26,14 @@ async function listen(run, handler, tls) {
   return `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 }
 
-/** A key and a certificate that nobody vouches for. */
-function selfSigned() {
-  const folder = mkdtempSync(join(FOLDER, "tls-"));
-  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
-  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const files = ["-subj", "/CN=chats.test", "-days", "1", "-keyout", key, "-out", cert];
-  const { status, stderr, error } = spawnSync("openssl", [...request, ...files], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`openssl made no certificate: ${error?.message ?? stderr}`);
-  return { key: readFileSync(key), cert: readFileSync(cert) };
-}
-
 /**
  * Serves the built page, or another `folder`, under `path`, which starts and ends with "/", and
  * gives its address.
  * `config` changes a copy of the configuration in place, or gives what to serve instead: a string
- * is sent as it is, null is an answer 404. It is asked each time the file is. `https` serves over
- * TLS, with a certificate that nobody vouches for.
+ * is sent as it is, null is an answer 404. It is asked each time the file is. `tls` is the
+ * certificate with which it is served over https.
  */
-export async function servePage(run, { folder = DIST, path = "/", config = () => {}, https = false } = {}) {
+export async function servePage(run, { folder = DIST, path = "/", config = () => {}, tls } = {}) {
   const settings = () => {
     const copy = structuredClone(CONFIG);
     const instead = config(copy);
@@ -66,7 +53,7 @@ export async function servePage(run, { folder = DIST, path = "/", config = () =>
     } catch {
       response.writeHead(404).end();
     }
-  }, https ? selfSigned() : undefined);
+  }, tls);
   return origin + path;
 }
 

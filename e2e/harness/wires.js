@@ -26,7 +26,9 @@
       told.add(this);
       this.addEventListener("icecandidate", ({ candidate }) => {
         if (candidate?.type === "host" && candidate.protocol === "udp") {
-          window.__forwarder("listens", candidate.address, candidate.port);
+          // As others will read it: `candidate.address` has brackets around IPv6.
+          const [, , , , address, port] = candidate.candidate.split(" ");
+          window.__forwarder("listens", address, Number(port));
         }
       });
     }

@@ -72,7 +72,9 @@ test("signing out forgets the device, and the next sign-in makes another", async
   const member = await signedIn(t);
   const first = await device(member);
   const { keys, device: devices, certificates } = await keptKeys(member.page);
-  assert.deepEqual([keys.length, devices.length, certificates.length], [1, 1, 1]);
+  assert.deepEqual([keys.length, certificates.length], [1, 1]);
+  // Beside it the key of what its rooms keep, once that is needed.
+  assert.ok(devices.includes("current") && devices.length <= 2, devices.join());
   await member.go("#/");
   await signOut(member);
   assert.deepEqual(await keptKeys(member.page), { keys: [], device: [], certificates: [] });

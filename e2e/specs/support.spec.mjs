@@ -1,6 +1,7 @@
 // Browsers and addresses that the app cannot work in say what is lacking and what helps.
 import assert from "node:assert/strict";
 import { ownBrowser } from "../harness/browsers.mjs";
+import { certificate, trusting } from "../harness/certificates.mjs";
 import { CONFIG } from "../harness/environment.mjs";
 import { servePage } from "../harness/servers.mjs";
 import { test } from "../harness/test.mjs";
@@ -75,13 +76,9 @@ test("a browser that cannot unpack the page says so", async (t) => {
 
 /** The page over https, with these relays. */
 async function secure(t, relays) {
-  const url = await elsewhere(t, { https: true, config: (config) => void (config.relays = relays) });
-  return t.member({
-    url,
-    wallet: 2,
-    inBrowser: await ownBrowser(t, { extra: MAPPED }),
-    context: { ignoreHTTPSErrors: true },
-  });
+  const tls = certificate(HOST);
+  const url = await elsewhere(t, { tls, config: (config) => void (config.relays = relays) });
+  return t.member({ url, wallet: 2, inBrowser: await ownBrowser(t, { extra: [...MAPPED, trusting(tls)] }) });
 }
 
 const PEER = /\/p2p\/(\w+)$/.exec(CONFIG.relays[0])[1];

@@ -1,6 +1,8 @@
 // Members whom no direct path reaches: a relay's TURN server carries what they say.
 import assert from "node:assert/strict";
-import { pageWithRelays } from "../harness/relays.mjs";
+import { Forwarder } from "../harness/forwarder.mjs";
+import { Relay, pageWithRelays } from "../harness/relays.mjs";
+import { servePage } from "../harness/servers.mjs";
 import { test } from "../harness/test.mjs";
 import { until } from "../harness/until.mjs";
 
@@ -52,3 +54,48 @@ test("members with nothing but TURN hear each other, and are told that they are 
     assert.ok(kinds.every((kind) => kind === "relay"), `${kinds}`);
   }
 });
+
+/** Two members between whom a forwarder stands, with the pages `urls`. */
+async function apart(t, urls) {
+  const forwarder = new Forwarder(t);
+  const before = (profile) => forwarder.serve(profile);
+  const one = await t.member({ wallet: 2, url: urls[0], before });
+  const two = await t.member({ wallet: 3, url: urls[1], before });
+  const addresses = [await one.address(t.chain), await two.address(t.chain)];
+  return { one, two, addresses, between: forwarder.between(one.page, two.page) };
+}
+
+const hear = (one, two, limit) => Promise.all([one.hears(two, limit), two.hears(one, limit)]);
+
+test("members whom no direct path reaches are relayed without their doing", async (t) => {
+  const { url } = await pageWithRelays(t, { turn: true });
+  const { one, two, addresses, between } = await apart(t, [url, url]);
+  between.cut = true;
+  await one.enter();
+  await two.enter();
+  await hear(one, two);
+  await saysRelayed([one, two], addresses);
+}, { limit: 90_000 });
+
+test("a pair is relayed if a relay grants TURN to one of the two alone", async (t) => {
+  const [giving, plain] = [await Relay.start(t, { turn: true }), await Relay.start(t)];
+  const page = (relays) => servePage(t, { config: (config) => void (config.relays = relays.map((one) => one.address)) });
+  const { one, two, addresses, between } = await apart(t, [await page([giving, plain]), await page([plain])]);
+  between.cut = true;
+  await one.enter();
+  await two.enter();
+  await hear(one, two);
+  await saysRelayed([one, two], addresses);
+}, { limit: 90_000 });
+
+test("a pair that loses its direct path in a meeting is relayed without a click", async (t) => {
+  const { url } = await pageWithRelays(t, { turn: true });
+  const { one, two, addresses, between } = await apart(t, [url, url]);
+  await one.enter();
+  await two.enter();
+  await hear(one, two);
+  between.cut = true;
+  await Promise.all([one.noLongerHears(two), two.noLongerHears(one)]);
+  await hear(one, two);
+  await saysRelayed([one, two], addresses);
+}, { limit: 90_000 });

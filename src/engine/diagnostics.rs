@@ -5,6 +5,7 @@ use crate::model::RelayStatus;
 use crate::route::Route;
 use chats_chain::Answer;
 use chats_core::hello::Refusal;
+use chats_core::rooms::Counts;
 use chats_core::small::SmallMap;
 use chats_net::network::Path;
 use chats_web::page;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub(super) struct Diagnostics {
     pub(super) storage: Option<Usage>,
     pub(super) ignored: u64,
+    pub(super) rooms: Counts,
     pub(super) chain_error: Option<String>,
     chain: Option<Value>,
     problems: SmallMap<&'static str, Vec<(String, String)>>,
@@ -121,6 +123,7 @@ impl Engine {
             "storage": seen.storage.map(|usage| json!({
                 "persisted": usage.persisted, "usage": usage.bytes,
             })),
+            "rooms": self.rooms_diagnosed(),
             "refused": counts(&seen.refused),
             "refusedBy": counts(&seen.refused_by),
             "ignored": seen.ignored,
@@ -131,7 +134,7 @@ impl Engine {
 
 /// Entries as a JSON object. Inserted one by one: collecting would sort them first, by code of
 /// its own for this one page.
-fn object(entries: impl Iterator<Item = (String, Value)>) -> Value {
+pub(super) fn object(entries: impl Iterator<Item = (String, Value)>) -> Value {
     let mut object = serde_json::Map::new();
     entries.for_each(|(key, value)| {
         object.insert(key, value);

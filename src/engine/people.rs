@@ -36,7 +36,8 @@ impl People {
 
     /// Takes what is known of somebody now.
     pub(super) fn update(&self, device: DeviceKey, participant: Participant) {
-        let Participant { wallet, meeting, joined, muted, hand, state, link } = participant;
+        let Participant { wallet, meeting, joined, muted, hand, state, link, relayed } =
+            participant;
         let mut rows = self.rows.borrow_mut();
         let same = |row: &&mut Row| row.person.joined == joined && row.person.meeting == meeting;
         if let Some(row) = rows.get_mut(&device).filter(same) {
@@ -44,12 +45,14 @@ impl People {
             row.hand = hand;
             set(&row.person.state, state);
             set(&row.person.muted, muted);
+            set(&row.person.relayed, relayed);
             if muted || state != ParticipantState::Connected {
                 quiet(row);
             }
             return order_hands(&rows);
         }
         let person = person(device, wallet, meeting, joined, muted, state, false);
+        set(&person.relayed, relayed);
         rows.insert(device, Row { person, hand, link, voice: Speaking::default() });
         drop(rows);
         self.publish();
@@ -99,19 +102,6 @@ impl People {
             row.hand = hand;
         }
         order_hands(&rows);
-    }
-
-    /// Whether the sound of a link goes through a TURN server.
-    pub(super) fn relayed(&self, link: Link, relayed: bool) {
-        let rows = self.rows.borrow();
-        if let Some(row) = rows.values().find(|row| row.link == Some(link)) {
-            set(&row.person.relayed, relayed);
-        }
-    }
-
-    /// Whether that is so with anybody.
-    pub(super) fn any_relayed(&self) -> bool {
-        self.rows.borrow().values().any(|row| row.person.relayed.get_untracked())
     }
 
     /// How loud the other side of a link is.

@@ -1,7 +1,6 @@
 //! From signing in to signing out: the node, and everything it speaks through.
 
-use super::turn::{self, Turn};
-use super::{Engine, Happening, voice};
+use super::{Engine, Happening, turn, voice};
 use crate::model::{
     Account, MeetingStage, MemberView, MicrophoneStatus, Problem, RelayStatus, RelayView, Stage,
 };
@@ -13,14 +12,16 @@ use chats_core::hello::Hello;
 use chats_core::id::{DeviceKey, DeviceSecret, GossipTopic, Wallet};
 use chats_core::node::{Event, Input, LinkFailure, Member, Node, Output};
 use chats_core::presence::Session as Stay;
+use chats_core::rooms::Outgoing;
 use chats_core::small::{SmallMap, SmallSet};
 use chats_core::time::Duration;
 use chats_core::wire;
 use chats_net::network::{self, Command, Network, RelayState, SendError};
 use chats_net::{Multiaddr, browser};
+use chats_web::rooms::RoomsWorker;
 use chats_web::rtc::Connections;
 use chats_web::{clock, page, random};
-use futures::{StreamExt, future};
+use futures::{FutureExt, StreamExt, future, select};
 use leptos::prelude::*;
 use std::collections::VecDeque;
 
@@ -39,15 +40,25 @@ pub(super) struct Session {
     pub(super) network: Option<Network>,
     waiting: VecDeque<Command>,
     pub(super) connections: Connections,
+    pub(super) rooms: RoomsWorker,
+    /// What was asked of them so far.
+    pub(super) actions: u64,
     members: SmallMap<DeviceKey, Member>,
     own: Option<Verdict>,
-    topic: GossipTopic,
+    pub(super) topic: GossipTopic,
     /// The servers that direct links may use.
     pub(super) ice: browser::IceServers,
-    pub(super) turn: Turn,
     /// What relays are asked with for the use of their TURN servers.
-    pub(super) turn_request: Vec<u8>,
+    turn_request: Vec<u8>,
     paths: SmallMap<DeviceKey, (network::Path, Option<u32>)>,
+}
+
+/// What comes by itself from what a session speaks through.
+pub(super) enum Said {
+    /// From the network; `None` if it ended.
+    Network(Option<network::Event>),
+    /// From the rooms.
+    Rooms(Outgoing),
 }
 
 impl Session {
@@ -55,8 +66,22 @@ impl Session {
         &self.node
     }
 
-    pub(super) const fn network(&mut self) -> Option<&mut Network> {
-        self.network.as_mut()
+    /// Waits for the next.
+    pub(super) async fn next(&mut self) -> Said {
+        let network = async {
+            match self.network.as_mut() {
+                Some(network) => network.next().await,
+                None => future::pending().await,
+            }
+        };
+        futures::pin_mut!(network);
+        select! {
+            event = network.fuse() => Said::Network(event),
+            outgoing = self.rooms.next().fuse() => match outgoing {
+                Some(outgoing) => Said::Rooms(outgoing),
+                None => future::pending().await,
+            },
+        }
     }
 
     pub(super) const fn device(&self) -> DeviceKey {
@@ -121,13 +146,11 @@ impl Engine {
         let people = self.voice.people().clone();
         let ice: Vec<_> = ready.config.ice.iter().map(|urls| turn::open_server(urls)).collect();
         let for_links: Vec<_> = ice.iter().flat_map(turn::each_url).collect();
-        let rows = people.clone();
         let connections = Connections::new(
             self.voice.audio().clone(),
             ice,
             move |event| events.put(Happening::Media(event)),
             move |link, level| people.heard(link, level),
-            move |link, relayed| rows.relayed(link, relayed),
         );
         let hello = Hello {
             certificate: (*certificate).clone(),
@@ -136,6 +159,7 @@ impl Engine {
             time: clock::now(),
         };
         connections.set_microphone(self.voice.microphone());
+        let rooms = RoomsWorker::new(community, certificate.clone());
         let node = Node::new(community, secret.clone(), *certificate, clock::now());
         self.model.account.set(Some(Account { wallet, device, role: None }));
         self.set_stage(Stage::Checking);
@@ -147,11 +171,12 @@ impl Engine {
             network: None,
             waiting: VecDeque::new(),
             connections,
+            rooms,
+            actions: 0,
             members: SmallMap::new(),
             own: None,
             topic: community.gossip_topic(),
             ice: for_links.into(),
-            turn: Turn::default(),
             turn_request: wire::encode(&hello),
             paths: SmallMap::new(),
         });
@@ -208,8 +233,13 @@ impl Engine {
             Output::Judge { id, source, verdict } => {
                 session.command(Command::Judge { id, source, verdict });
             }
+            Output::AskForTurn => {
+                let request = session.turn_request.clone();
+                session.command(Command::AskForTurn(request));
+            }
+            Output::UseTurn(grant) => self.use_turn(grant),
             Output::Media(command) => session.connections.execute(command),
-            Output::Rooms(_) => {}
+            Output::Rooms(incoming) => session.rooms.tell(incoming),
             Output::CheckAccess(batch) => self.check_access(batch),
             Output::CheckVersion => self.check_version(),
             Output::Event(event) => self.show(event),
@@ -354,6 +384,9 @@ impl Engine {
             page::mark_once("chats:signed-in");
         }
         self.start_network();
+        if let Some(session) = &self.session {
+            session.rooms.start();
+        }
         self.change_members(|_| {});
         self.return_to_meeting();
     }
@@ -508,11 +541,10 @@ impl Engine {
                 leptos::logging::warn!("no direct link to {device}: {reason}");
                 let failure = if attack { LinkFailure::Attack } else { LinkFailure::Unreachable };
                 self.feed(Input::LinkFailed { device, failure });
-                self.want_turn();
             }
             Said::Gossip { source, id, frame } => self.feed(Input::Gossip { source, id, frame }),
-            Said::Turn(answer) => self.turn_answered(&answer),
-            Said::NoTurn => self.turn_unanswered(),
+            Said::Turn(grant) => self.feed(Input::Turn(Some(grant))),
+            Said::NoTurn => self.feed(Input::Turn(None)),
             Said::GossipReaches(device) => self.feed(Input::GossipReaches(device)),
             Said::DialFailed { device, reason: _ } => self.feed(Input::DialFailed(device)),
             Said::Disconnected { device, reason: _ } => {
@@ -557,7 +589,7 @@ impl Engine {
             }
         });
         if came {
-            self.turn_may_be_answered();
+            self.feed(Input::RelayCame);
         }
     }
 }

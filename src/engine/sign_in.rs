@@ -140,9 +140,16 @@ impl Engine {
         self.notices.clear();
         let Some(ready) = &self.ready else { return };
         let (inbox, storage) = (self.inbox.clone(), Rc::clone(&ready.storage));
+        let community = ready.config.community;
         wasm_bindgen_futures::spawn_local(async move {
-            let result = storage.forget_device().await;
-            let result = result.map_err(|error| startup::storage_problem(&error));
+            // The device first: what its rooms keep is sealed with a key that goes with it.
+            let device = storage.forget_device().await;
+            let rooms = chats_web::rooms::forget(&community).await;
+            let result = match (device, rooms) {
+                (Err(error), _) => Err(startup::storage_problem(&error)),
+                (_, Err(error)) => Err(startup::storage_problem(&error)),
+                _ => Ok(()),
+            };
             inbox.put(Happening::SignedOut(result));
         });
     }

@@ -125,7 +125,7 @@ fn broken_config(reason: String) -> Problem {
     }
 }
 
-pub(super) fn storage_problem(error: &StorageError) -> Problem {
+pub(super) fn storage_problem(error: &dyn std::error::Error) -> Problem {
     Problem {
         title: "This browser does not let the page keep anything.".to_owned(),
         help: format!("{error}."),

@@ -3,6 +3,7 @@
 mod module;
 mod order;
 mod pack;
+pub(crate) mod worker;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,11 +80,12 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     }
     process::run("building the page", &mut trunk)?;
     if matches!(profile, Profile::Release) {
-        pack::pack(&dist, PACKAGE, &root.join("e2e/node_modules/.bin/esbuild"))?;
+        pack::page(&dist, PACKAGE)?;
     }
+    let worker = worker::build(profile, &dist)?;
     let index = dist.join("index.html");
     let html = fs::read_to_string(&index).context("trunk left no dist/index.html")?;
-    fs::write(&index, allow_inline_scripts(&html)?)?;
+    fs::write(&index, allow_inline_scripts(&worker::named(&html, &worker)?)?)?;
     fs::create_dir_all(&stamps)?;
     fs::write(&stamp, fresh(&inputs, &dist)?)?;
     Ok(dist)

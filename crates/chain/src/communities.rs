@@ -7,8 +7,11 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolError};
 use chats_core::access::{Role, Standing};
 use chats_core::id::{Registry, Wallet};
-use chats_core::seats::Change;
+use chats_core::seats::{self, Change, Seats};
 use chats_core::time::Time;
+
+/// How many changes are asked for in one call. Each takes an endpoint two reads of storage.
+const PAGE: u64 = 512;
 
 /// A community's record. The texts are whatever its owner wrote: show them as text, and bytes
 /// that are no UTF-8 as replacement characters.
@@ -158,6 +161,33 @@ impl<R: Rpc> Communities<R> {
             Err(format!("{} changes, {most} were asked for", page.len()))
         };
         self.read(&call, decode, now).await
+    }
+
+    /// All changes of community `id` that follow `version`, and what they lead to by the word of a
+    /// record read before them. No more than [`Seats`] holds are read.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub async fn history(
+        &self,
+        id: u64,
+        version: u64,
+        now: Time,
+    ) -> Result<(Vec<Change>, seats::Head), ReadError> {
+        let record = self.community(id, now).await?.value;
+        let head = seats::Head { version: record.version, rolling: record.rolling };
+        let last = head.version.min(Seats::MAX_CHANGES);
+        let (mut changes, mut next) = (Vec::new(), version);
+        while next < last {
+            let page = self.changes(id, next, PAGE.min(last - next), now).await?.value;
+            if page.is_empty() {
+                // The endpoints are behind what they said before; the digest will tell.
+                break;
+            }
+            next += page.len() as u64;
+            changes.extend(page);
+        }
+        Ok((changes, head))
     }
 
     /// The device cutoff of a wallet, the epoch if it never set one.

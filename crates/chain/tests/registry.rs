@@ -157,6 +157,31 @@ fn the_changes_replay_to_the_digest_of_the_record() {
 }
 
 #[test]
+fn a_long_history_is_read_to_its_end_and_from_anywhere() {
+    let chain = Chain::with_community();
+    for part in 0..5_u8 {
+        let wallets: Vec<_> = (0..120_u8)
+            .map(|number| {
+                let mut bytes = [part + 1; 20];
+                bytes[19] = number;
+                Wallet(bytes)
+            })
+            .collect();
+        chain.send(OWNER, calls::set_roles(1, &wallets, Role::Member)).unwrap();
+    }
+    let communities = chain.communities();
+    let (changes, head) = block_on(communities.history(1, 0, NOW)).unwrap();
+    assert_eq!((head.version, changes.len()), (603, 603));
+    let mut seats = Seats::default();
+    seats.replace(0, &changes, head).unwrap();
+    assert_eq!(seats.compare(head), seats::Compared::Same);
+    let (later, same) = block_on(communities.history(1, 600, NOW)).unwrap();
+    assert_eq!((later.as_slice(), same), (&changes[600..], head));
+    // Nothing follows what is not there yet.
+    assert_eq!(block_on(communities.history(1, 700, NOW)), Ok((Vec::new(), head)));
+}
+
+#[test]
 fn the_record_reads_back_whole() {
     let chain = Chain::with_community();
     chain.send(OWNER, calls::set_name(1, "Renamed")).unwrap();

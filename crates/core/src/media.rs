@@ -101,7 +101,7 @@ pub enum MediaCommand {
         /// What the other side sent.
         candidate: Candidate,
     },
-    /// Gather anew; leads to [`MediaEvent::NegotiationNeeded`].
+    /// Look for paths anew, by the servers that are in use now; leads to [`MediaEvent::NegotiationNeeded`].
     RestartIce {
         /// Of this connection.
         link: Link,
@@ -150,6 +150,13 @@ pub enum MediaEvent {
         link: Link,
         /// To this.
         state: LinkState,
+    },
+    /// The connection took this path: told when it is connected, and when the path changes.
+    Path {
+        /// Which.
+        link: Link,
+        /// Whether a TURN server is at either end.
+        relayed: bool,
     },
     /// A command could not be carried out; the connection is of no more use.
     Broken {

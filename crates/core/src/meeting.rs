@@ -74,11 +74,27 @@ struct Attendee {
     told: Option<(Time, Vec<DeviceKey>)>,
 }
 
+/// The TURN servers that connections may use, as far as they are told from earlier ones.
+#[derive(Debug, Default, Clone, Copy)]
+struct Servers {
+    /// How often one was granted.
+    grants: u32,
+    /// The first of the grants for the server of the last: what was allocated before ends with
+    /// its grant.
+    moved: u32,
+    /// When the last was granted.
+    at: Time,
+}
+
 /// A media connection to an attendee.
 #[derive(Debug)]
 struct Call {
     link: Link,
     state: LinkState,
+    /// A TURN server is at either end.
+    relayed: bool,
+    /// The last of the grants that it looked for paths with.
+    grant: u32,
     ever_connected: bool,
     broken: bool,
     negotiation: Negotiation,
@@ -134,11 +150,13 @@ impl Attendee {
 }
 
 impl Call {
-    fn open(link: Link, polite: bool, now: Time, out: &mut Outbox) -> Self {
+    fn open(link: Link, polite: bool, servers: Servers, now: Time, out: &mut Outbox) -> Self {
         out.push(Output::Media(MediaCommand::Open { link }));
         Self {
             link,
             state: LinkState::Connecting,
+            relayed: false,
+            grant: servers.grants,
             ever_connected: false,
             broken: false,
             negotiation: Negotiation::new(polite),
@@ -188,6 +206,7 @@ pub(crate) struct Meetings {
     /// Gossip taken of each that publishes it.
     words: Budget<DeviceKey>,
     links: u32,
+    servers: Servers,
 }
 
 impl Default for Meetings {
@@ -202,6 +221,7 @@ impl Default for Meetings {
             deliveries: Budget::new(256, Duration::from_millis(100)),
             words: Budget::new(32, Duration::from_millis(500)),
             links: 0,
+            servers: Servers::default(),
         }
     }
 }
@@ -258,6 +278,16 @@ impl Meetings {
             if let Some(call) = other.call.as_mut() {
                 call.stale = true;
             }
+        }
+    }
+
+    /// A TURN server was granted, another one than before or the same. Connections that lack one,
+    /// or use another, look for new paths.
+    pub(crate) const fn granted(&mut self, moved: bool, now: Time) {
+        self.servers.grants = self.servers.grants.saturating_add(1);
+        self.servers.at = now;
+        if moved {
+            self.servers.moved = self.servers.grants;
         }
     }
 

@@ -13,6 +13,7 @@ use crate::peers::{Own, Peers};
 use crate::rooms::Incoming;
 use crate::small::SmallMap;
 use crate::time::{Duration, Time};
+use crate::turn::Upkeep;
 use crate::wire;
 use gate::Gate;
 use std::collections::VecDeque;
@@ -52,6 +53,7 @@ pub struct Node {
     access: AccessBook,
     peers: Peers,
     meetings: Meetings,
+    turn: Upkeep,
     gate: Gate,
     version_at: Time,
     /// When another network was last taken note of.
@@ -90,6 +92,7 @@ impl Node {
             access,
             peers: Peers::new(Own { community, secret, certificate }),
             meetings: Meetings::default(),
+            turn: Upkeep::default(),
             gate: Gate::default(),
             version_at: now,
             changed_at: None,
@@ -108,7 +111,7 @@ impl Node {
     pub fn handle(&mut self, input: Input, now: Time) {
         let now = self.peers.time_mut().read(now);
         let admitted = self.admitted(now);
-        let Self { access, peers, meetings, gate, out, .. } = self;
+        let Self { access, peers, meetings, gate, turn, out, .. } = self;
         match input {
             Input::Tick => {}
             Input::Present { source, devices } => peers.present(source, devices, now),
@@ -132,8 +135,9 @@ impl Node {
             }
             Input::LinkFailed { device, failure } => {
                 peers.link_failed(device, failure, now);
-                if failure == LinkFailure::Attack {
-                    out.event(Event::Attack { device });
+                match failure {
+                    LinkFailure::Unreachable => turn.want(),
+                    LinkFailure::Attack => out.event(Event::Attack { device }),
                 }
             }
             Input::GossipReaches(device) => {
@@ -152,6 +156,13 @@ impl Node {
                 }
             },
             Input::NetworkChanged => self.changed_again = true,
+            Input::RelayCame => turn.relay_came(now),
+            Input::Turn(None) => turn.refused(now),
+            Input::Turn(Some(grant)) => {
+                meetings.granted(turn.granted(&grant, now), now);
+                out.push(Output::UseTurn(grant));
+            }
+            Input::Prepare => turn.want(),
             Input::Received { .. } | Input::Join { .. } if !admitted => {}
             Input::Received { from, channel, frame } => self.received(from, channel, &frame, now),
             Input::Access { request, answer } => {
@@ -214,6 +225,7 @@ impl Node {
             self.access.wake_at(),
             self.peers.wake_at().filter(|_| self.inside),
             self.meetings.wake_at(&self.peers),
+            self.turn.wake_at().filter(|_| self.inside),
             self.change_at(),
             (!self.expired).then_some(expires),
         ];
@@ -259,7 +271,7 @@ impl Node {
             self.peers.network_changed(now);
             self.meetings.network_changed();
         }
-        let Self { access, peers, meetings, out, .. } = self;
+        let Self { access, peers, meetings, turn, out, .. } = self;
         if now >= self.version_at {
             // Each device has a rhythm of its own, so that they do not all ask at once.
             let jitter = peers.own().secret.device().0.first().copied().unwrap_or_default();
@@ -295,8 +307,14 @@ impl Node {
             out.event(Event::Left);
             out.event(Event::NotJoined(refusal));
         }
+        if meetings.is_in() {
+            turn.want();
+        }
         if self.inside {
             peers.tick_links(now, out);
+            if turn.ask(now) {
+                out.push(Output::AskForTurn);
+            }
         }
         self.gate.settle(&self.peers, &self.access, &mut self.out);
         let Self { access, out, .. } = self;

@@ -1,7 +1,7 @@
 //! Credentials for the TURN server of a relay (`/chats/turn/1`).
 //!
-//! A device that cannot reach another directly opens one stream of [`PROTOCOL`] to a relay it is
-//! connected to. A relay without a TURN server does not speak the protocol, so the stream cannot
+//! A device that is in a meeting, or cannot reach another directly, opens one stream of [`PROTOCOL`]
+//! to a relay it is connected to. A relay without a TURN server does not speak the protocol, so the stream cannot
 //! be opened. The exchange is one frame each way, deterministic CBOR behind a varint length as on
 //! every stream of this project, and then the stream ends:
 //!
@@ -15,14 +15,19 @@
 //! credential are made as for TURN REST (draft-uberti-behave-turn-rest-00): the username is the
 //! moment of expiry by the relay's clock in Unix seconds, a colon, and the device's `PeerId`; the
 //! credential is the base64 of HMAC-SHA1 over it, with a secret that the relay never tells. When
-//! it expires the relay ends what was allocated with it, so a call that still uses it needs a new
-//! one, and an ICE restart, before.
+//! it expires the relay ends what was allocated with it, unless the device was granted another one
+//! by then: so a device that asks again in time keeps what it allocated, and what is allocated
+//! never outlives the last proof of membership by more than [`MAX_LIFE`].
 
 use crate::hello::Hello;
 use crate::time::Duration;
 use crate::wire::{self, WireError};
 use minicbor::{Decode, Encode};
 use std::fmt;
+
+mod upkeep;
+
+pub(crate) use upkeep::Upkeep;
 
 /// The protocol's name.
 pub const PROTOCOL: &str = "/chats/turn/1";

@@ -20,6 +20,8 @@ mod mending;
 mod pair;
 #[path = "node/passing.rs"]
 mod passing;
+#[path = "node/relaying.rs"]
+mod relaying;
 #[path = "node/rooms.rs"]
 mod rooms;
 #[path = "node/stage.rs"]

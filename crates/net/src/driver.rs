@@ -98,6 +98,8 @@ pub(crate) struct Driver {
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     proving: FuturesUnordered<Proving>,
     asking: Option<Asking>,
+    /// The relay whose TURN server was granted last.
+    granter: Option<PeerId>,
     questions: FuturesUnordered<Question>,
     tick: Delay,
     tick_due: Instant,
@@ -141,6 +143,7 @@ impl Driver {
             writing: FuturesUnordered::new(),
             proving: FuturesUnordered::new(),
             asking: None,
+            granter: None,
             questions: FuturesUnordered::new(),
             tick: Delay::new(TICK),
             tick_due: Instant::now() + TICK,

@@ -434,6 +434,9 @@ impl World {
             Output::Judge { id, source, verdict } => self.judged(device, id, source, verdict),
             Output::CheckAccess(batch) => self.check_access(device, &batch),
             Output::CheckVersion => self.check_version(device),
+            // Its relays have no TURN servers.
+            Output::AskForTurn => self.later_input(device, 300, Input::Turn(None)),
+            Output::UseTurn(_) => self.fail(format!("{device} uses what nobody granted")),
             Output::Media(command) => self.media_command(device, command),
             Output::Rooms(_) => {}
             Output::Event(event) => self.event(device, event),

@@ -4,7 +4,7 @@ use gloo::events::EventListener;
 use js_sys::Reflect;
 use std::fmt;
 use wasm_bindgen::{JsCast, JsValue, UnwrapThrowExt};
-use web_sys::{Event, EventTarget, Window};
+use web_sys::{Crypto, Event, EventTarget, Window};
 
 /// The longest text taken from an exception, in characters.
 const MAX_REASON: usize = 300;
@@ -52,9 +52,19 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// The window; this crate runs in pages only.
+/// The window, for what only pages have.
 pub(crate) fn window() -> Window {
-    web_sys::window().expect_throw("this program runs in the window of a browser")
+    web_sys::window().expect_throw("this part of the program runs in the window of a browser")
+}
+
+/// A property of the global object: of the window, or in a worker of its scope.
+pub(crate) fn global(name: &str) -> JsValue {
+    get(&js_sys::global(), name)
+}
+
+/// The cryptography of the browser.
+pub(crate) fn crypto() -> Crypto {
+    global("crypto").dyn_into().expect_throw("this browser has no cryptography")
 }
 
 /// A property, or `undefined` if there is none or the value is no object.
@@ -91,8 +101,8 @@ pub(crate) fn same<T: Clone>(object: &T) -> T {
     object.clone()
 }
 
-/// Whether `window` has this (`RTCPeerConnection`, `indexedDB` and so on).
-pub(crate) fn window_has(name: &str) -> bool {
-    let value = get(window().unchecked_ref(), name);
+/// Whether there is this here (`RTCPeerConnection`, `indexedDB` and so on).
+pub(crate) fn has(name: &str) -> bool {
+    let value = global(name);
     !value.is_undefined() && !value.is_null()
 }

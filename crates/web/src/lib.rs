@@ -1,5 +1,5 @@
 //! A browser, as the rest of the program sees it: wallet, microphone, peer connections, storage,
-//! clock, randomness, JSON-RPC over `fetch`.
+//! clock, randomness, JSON-RPC over `fetch`, and the worker that has the rooms.
 //!
 //! Plain Rust with callbacks and futures; no user interface. Everything that registers a handler
 //! gives back something that takes it away again when dropped, most often a [`Subscription`].
@@ -13,6 +13,7 @@ pub mod clock;
 mod js;
 pub mod page;
 pub mod random;
+pub mod rooms;
 pub mod rpc;
 pub mod rtc;
 pub mod storage;

@@ -1,7 +1,7 @@
 //! The page itself: what the browser can do, where the page came from, its address, its marks.
 
 use crate::{
-    js::{Subscription, window, window_has},
+    js::{self, Subscription, window},
     rpc::{self, FetchError},
 };
 use wasm_bindgen::{JsCast, JsValue};
@@ -28,10 +28,10 @@ pub enum Capability {
 pub fn missing() -> Vec<Capability> {
     let has = |capability: &Capability| match capability {
         Capability::SecureContext => window().is_secure_context(),
-        Capability::PeerConnections => window_has("RTCPeerConnection"),
-        Capability::Storage => window_has("indexedDB"),
-        Capability::AudioWorklets => window_has("AudioWorkletNode"),
-        Capability::Locks => window_has("LockManager"),
+        Capability::PeerConnections => js::has("RTCPeerConnection"),
+        Capability::Storage => js::has("indexedDB"),
+        Capability::AudioWorklets => js::has("AudioWorkletNode"),
+        Capability::Locks => js::has("LockManager"),
     };
     [
         Capability::SecureContext,

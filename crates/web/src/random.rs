@@ -1,6 +1,6 @@
 //! Randomness from the browser's cryptographic generator (Web Crypto, `getRandomValues`).
 
-use crate::js::window;
+use crate::js;
 use wasm_bindgen::UnwrapThrowExt;
 
 /// The most that one call of `getRandomValues` gives, in bytes.
@@ -9,7 +9,7 @@ const AT_ONCE: usize = 65_536;
 /// Fills `bytes` with random ones. Throws a JavaScript exception in a browser without
 /// `crypto.getRandomValues`: there is nothing sensible to go on with.
 pub fn fill(bytes: &mut [u8]) {
-    let crypto = window().crypto().expect_throw("this browser has no cryptography");
+    let crypto = js::crypto();
     for part in bytes.chunks_mut(AT_ONCE) {
         crypto.get_random_values_with_u8_array(part).expect_throw("the browser gave no randomness");
     }

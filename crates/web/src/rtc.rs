@@ -46,7 +46,6 @@ struct Inner {
     audio: Audio,
     ice: RefCell<Vec<IceServer>>,
     on_event: Box<dyn Fn(MediaEvent)>,
-    on_relayed: Box<dyn Fn(Link, bool)>,
     on_level: Box<dyn Fn(Link, Level)>,
     peers: RefCell<SmallMap<Link, Rc<Peer>>>,
     microphone: RefCell<Option<MediaStreamTrack>>,
@@ -55,8 +54,7 @@ struct Inner {
 
 impl Connections {
     /// None yet. `on_event` gets what the core wants to know, `on_level` how loud the other side
-    /// of a link is, about 20 times a second, `on_relayed` whether its sound goes through a TURN
-    /// server, each time that it is connected. All are called in tasks of their own, never from
+    /// of a link is, about 20 times a second. Both are called in tasks of their own, never from
     /// within a call of this type.
     #[must_use]
     pub fn new(
@@ -64,14 +62,12 @@ impl Connections {
         ice: Vec<IceServer>,
         on_event: impl Fn(MediaEvent) + 'static,
         on_level: impl Fn(Link, Level) + 'static,
-        on_relayed: impl Fn(Link, bool) + 'static,
     ) -> Self {
         Self(Rc::new(Inner {
             audio,
             ice: RefCell::new(ice),
             on_event: Box::new(on_event),
             on_level: Box::new(on_level),
-            on_relayed: Box::new(on_relayed),
             peers: RefCell::default(),
             microphone: RefCell::default(),
             muted: Cell::new(false),

@@ -11,14 +11,14 @@ mod rows;
 mod seal;
 mod usage;
 
-use crate::js::{error_text, window_has};
+use crate::js::{self, error_text};
 use chats_core::{id::DeviceSecret, seal::SealKey};
 use js_sys::Uint8Array;
 use rexie::{ObjectStore, Rexie, Transaction, TransactionMode, TransactionResult};
 pub use rows::{IndexedDb, delete};
 use seal::Secret;
 use thiserror::Error;
-pub use usage::{Usage, usage};
+pub use usage::{Usage, persist, usage};
 use wasm_bindgen::{JsCast, JsValue};
 
 const DATABASE: &str = "community-chats";
@@ -89,7 +89,7 @@ impl Storage {
     /// [`StorageError::Unavailable`] if the browser has none for this page.
     pub async fn open() -> Result<Self, StorageError> {
         let unavailable = |reason: String| StorageError::Unavailable { reason };
-        if !window_has("indexedDB") {
+        if !js::has("indexedDB") {
             return Err(unavailable("no IndexedDB".to_owned()));
         }
         let database = [KEYS, DEVICE, CERTIFICATES, SETTINGS]

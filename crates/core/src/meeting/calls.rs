@@ -45,14 +45,18 @@ impl Meetings {
             other.attempt = signal.attempt;
             self.links += 1;
             let polite = is_polite(peers, device);
-            other.call = Some(Call::open(Link(self.links), polite, now, out));
+            other.call = Some(Call::open(Link(self.links), polite, self.servers, now, out));
         }
         let Some(call) = other.call.as_mut() else {
             return false;
         };
-        if signal.body.is_offer() && call.down.is_some() {
-            // The other side mends it already.
-            call.mended.get_or_insert(now);
+        if signal.body.is_offer() {
+            // It looks for paths on both sides.
+            call.grant = self.servers.grants;
+            if call.down.is_some() {
+                // The other side mends it already.
+                call.mended.get_or_insert(now);
+            }
         }
         let useful = match signal.body {
             SignalBody::Description(description) => call.negotiation.receive(description),
@@ -69,6 +73,7 @@ impl Meetings {
             | MediaEvent::Applied { link, .. }
             | MediaEvent::LocalCandidate { link, .. }
             | MediaEvent::State { link, .. }
+            | MediaEvent::Path { link, .. }
             | MediaEvent::Broken { link, .. } => *link,
         };
         let is_it = |other: &Attendee| other.call.as_ref().is_some_and(|call| call.link == link);
@@ -105,6 +110,7 @@ impl Meetings {
                     LinkState::Connecting => {}
                 }
             }
+            MediaEvent::Path { relayed, .. } => call.relayed = relayed,
             MediaEvent::Broken { .. } => {
                 // Nothing can be mended here; the upkeep makes a new one.
                 call.broken = true;

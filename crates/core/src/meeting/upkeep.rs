@@ -1,7 +1,7 @@
 //! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
 //! who are gone.
 
-use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, is_polite};
+use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, Servers, is_polite};
 use crate::access::{AccessBook, Standing, Verdict};
 use crate::budget::Budget;
 use crate::id::{DeviceKey, Wallet};
@@ -19,6 +19,9 @@ const CALL_PATIENCE: Duration = Duration::from_secs(3);
 const DOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the impolite side has to mend a connection before the polite one tries.
 const MEND_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection may take to find a direct path before it looks for one by a TURN server
+/// that was not at hand when it was made.
+const DIRECT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often we say where we are while somebody in our meeting lost us, or we them: those who
 /// have no connection hear by gossip that the other is still there.
 const LOST_INTERVAL: Duration = Duration::from_secs(4);
@@ -57,6 +60,19 @@ impl Attendee {
         let down = call.down.filter(|_| call.ever_connected);
         let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
         due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
+    }
+
+    /// When the call is to look for paths by a TURN server that it does not know of.
+    fn reroute_at(&self, servers: Servers) -> Option<Time> {
+        let call = self.call.as_ref().filter(|call| !call.broken)?;
+        match call.state {
+            LinkState::Connected => {
+                (call.relayed && call.grant < servers.moved).then_some(servers.at)
+            }
+            _ => {
+                (call.grant < servers.grants).then(|| servers.at.max(call.since + DIRECT_PATIENCE))
+            }
+        }
     }
 
     fn state(&self) -> ParticipantState {
@@ -99,7 +115,7 @@ impl Meetings {
         };
         for (device, other) in &mut self.others {
             if seated.contains(device) {
-                let made = (&mut self.budget, &mut self.links);
+                let made = (&mut self.budget, &mut self.links, self.servers);
                 keep_up(*device, other, &seat, made, now, peers, out);
             } else {
                 other.hang_up(out);
@@ -184,7 +200,8 @@ impl Meetings {
                 let idle = other.call.is_none() && !other.given_up;
                 let free = self.budget.free_at(other.wallet());
                 let call = other.met.filter(|_| idle).map(|met| free.max(met + CALL_PATIENCE));
-                [call, other.mend_at(is_polite(peers, *device)), other.ends_at()]
+                let mend = other.mend_at(is_polite(peers, *device));
+                [call, mend, other.reroute_at(self.servers), other.ends_at()]
             });
             let always = [lost, silent, ghost, Some(peers.time().when(expires))];
             always.into_iter().chain(due.into_iter().flatten())
@@ -206,6 +223,7 @@ impl Meetings {
                 hand: other.presence.hand,
                 state: if together { other.state() } else { ParticipantState::Elsewhere },
                 link: other.call.as_ref().map(|call| call.link),
+                relayed: other.hears() && other.call.as_ref().is_some_and(|call| call.relayed),
             };
             (*device, participant)
         }));
@@ -218,7 +236,7 @@ fn keep_up(
     device: DeviceKey,
     other: &mut Attendee,
     seat: &Seat,
-    (budget, links): (&mut Budget<Wallet>, &mut u32),
+    (budget, links, servers): (&mut Budget<Wallet>, &mut u32, Servers),
     now: Time,
     peers: &Peers,
     out: &mut Outbox,
@@ -233,10 +251,11 @@ fn keep_up(
         other.given_up = other.restarts >= MAX_RESTARTS;
         other.restarts += 1;
     }
-    let mend = other.mend_at(polite).is_some_and(|at| at <= now);
+    let due = [other.mend_at(polite), other.reroute_at(servers)];
+    let mend = due.into_iter().flatten().any(|at| at <= now);
     if let Some(call) = other.call.as_mut() {
         if mend || call.stale {
-            call.stale = false;
+            (call.stale, call.grant) = (false, servers.grants);
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }
@@ -249,6 +268,6 @@ fn keep_up(
     if due && !other.given_up && budget.spend(other.wallet(), now) {
         other.attempt = other.attempt.saturating_add(1);
         *links += 1;
-        other.call = Some(Call::open(Link(*links), polite, now, out));
+        other.call = Some(Call::open(Link(*links), polite, servers, now, out));
     }
 }

@@ -9,6 +9,7 @@ use crate::media::{Link, MediaCommand, MediaEvent};
 use crate::presence::Session;
 use crate::rooms::Incoming;
 use crate::time::Time;
+use crate::turn::TurnGrant;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub enum Input {
     GossipReaches(DeviceKey),
     /// The machine has another network, or its network came back.
     NetworkChanged,
+    /// A relay came into use.
+    RelayCame,
+    /// The answer to [`Output::AskForTurn`], or `None` if no relay in use grants anything.
+    Turn(Option<TurnGrant>),
     /// It sent a frame.
     Received {
         /// Who.
@@ -82,6 +87,8 @@ pub enum Input {
     Version(u64),
     /// From the media layer.
     Media(MediaEvent),
+    /// We are about to go into a meeting.
+    Prepare,
     /// Go into a meeting.
     Join {
         /// Which.
@@ -151,6 +158,12 @@ pub enum Output {
     CheckAccess(Batch),
     /// Ask the chain for the community's version.
     CheckVersion,
+    /// Ask the relays in use for their TURN server, until one grants it; answered by
+    /// [`Input::Turn`].
+    AskForTurn,
+    /// Media connections and direct links that look for a path from now on use this TURN server,
+    /// and no longer the one that was granted before.
+    UseTurn(TurnGrant),
     /// For the media layer.
     Media(MediaCommand),
     /// For the rooms behind this node.
@@ -246,6 +259,8 @@ pub struct Participant {
     pub state: ParticipantState,
     /// The media connection to them, if any.
     pub link: Option<Link>,
+    /// A TURN server carries what we hear of each other.
+    pub relayed: bool,
 }
 
 /// How well we hear each other.

@@ -23,8 +23,11 @@ const MAX_SEALED: usize = 50_000;
 /// The type of content that is a message.
 const TEXT: u16 = 1;
 
+/// How much of one author is shown in a span of time.
+type Limit = (fn(Time) -> Span, usize);
+
 /// How much of one author is shown.
-const PACE: [(fn(Time) -> Span, usize); 2] =
+const PACE: [Limit; 2] =
     [(|at| Span::Minute(at.0 / 60_000), 30), (|at| Span::Day(at.0 / 86_400_000), 5000)];
 
 /// A span of time in which ops of one author are counted.

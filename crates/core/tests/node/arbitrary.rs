@@ -51,6 +51,7 @@ enum Deed {
     Wait(u32),
     Clock(i64),
     User(u8),
+    Turn(u8),
 }
 
 fn body() -> impl Strategy<Value = SignalBody> {
@@ -93,10 +94,11 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::Connected),
         1 => Just(Deed::Disconnected),
         2 => (0..4_u8, any::<[u8; 32]>()).prop_map(|(n, key)| Deed::Listed(n, DeviceKey(key))),
-        4 => (0..9_u32, 0..9_u8).prop_map(|(link, what)| Deed::Media(link, what)),
+        4 => (0..9_u32, 0..10_u8).prop_map(|(link, what)| Deed::Media(link, what)),
         4 => (0..30_000_u32).prop_map(Deed::Wait),
         1 => far.prop_map(Deed::Clock),
         2 => (0..8_u8).prop_map(Deed::User),
+        1 => (0..4_u8).prop_map(Deed::Turn),
     ]
 }
 
@@ -121,6 +123,7 @@ fn media(link: u32, what: u8) -> MediaEvent {
         5 => MediaEvent::LocalCandidate { link, candidate },
         6 => MediaEvent::State { link, state: LinkState::Connected },
         7 => MediaEvent::State { link, state: LinkState::Failed },
+        8 => MediaEvent::Path { link, relayed: true },
         _ => MediaEvent::Broken { link, reason: String::new() },
     }
 }
@@ -212,6 +215,9 @@ fn act(stage: &mut Stage, eve: &Other, deed: Deed) -> Vec<Output> {
         Deed::User(5) => stage.input(Input::SetHand(false)),
         Deed::User(6) => stage.input(Input::NetworkChanged),
         Deed::User(_) => stage.join(),
+        Deed::Turn(0) => stage.input(Input::RelayCame),
+        Deed::Turn(1) => stage.input(Input::Turn(None)),
+        Deed::Turn(n) => stage.input(Input::Turn(Some(crate::relaying::grant(&n.to_string())))),
     }
 }
 

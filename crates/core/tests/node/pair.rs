@@ -154,6 +154,8 @@ impl Pair {
             | Output::Publish(_)
             | Output::Judge { .. }
             | Output::Send { .. }
+            | Output::AskForTurn
+            | Output::UseTurn(_)
             | Output::Rooms(_)
             | Output::Event(_) => {}
         }

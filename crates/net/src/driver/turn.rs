@@ -15,6 +15,7 @@ const PATIENCE: Duration = turn::ANSWER_TIME.saturating_add(Duration::from_secs(
 pub(super) struct Asking {
     request: Vec<u8>,
     /// The relay that is asked now.
+    peer: PeerId,
     connection: ConnectionId,
     until: Instant,
     /// Those to be asked after it.
@@ -32,10 +33,15 @@ pub(super) struct Asked {
 pub(super) type Question = BoxFuture<'static, Asked>;
 
 impl Driver {
-    /// Asks for credentials; a question that is on its way is dropped.
+    /// Asks for credentials; a question that is on its way is dropped. The relay that granted last
+    /// is asked first: it keeps what was allocated.
     pub(super) fn ask_for_turn(&mut self, request: Vec<u8>) {
         self.asking = None;
-        let next = self.relays.fastest().into();
+        let mut next = VecDeque::from(self.relays.fastest());
+        let before = next.iter().position(|(peer, _)| self.granter == Some(*peer));
+        if let Some(before) = before.and_then(|place| next.remove(place)) {
+            next.push_front(before);
+        }
         self.ask_next(request, next);
     }
 
@@ -44,7 +50,7 @@ impl Driver {
             return self.tell(Event::NoTurn);
         };
         let until = Instant::now() + PATIENCE;
-        self.asking = Some(Asking { request, connection, until, next });
+        self.asking = Some(Asking { request, peer, connection, until, next });
         let protocol = StreamProtocol::new(turn::PROTOCOL);
         self.swarm.behaviour_mut().streams.open(peer, connection, protocol);
     }
@@ -72,7 +78,8 @@ impl Driver {
         match answer {
             Ok(grant) => {
                 let answered = self.asking.take_if(|asking| asking.connection == connection);
-                if answered.is_some() {
+                if let Some(asking) = answered {
+                    self.granter = Some(asking.peer);
                     self.tell(Event::Turn(grant));
                 }
             }

@@ -44,6 +44,7 @@ struct Holder {
 pub(super) struct User {
     pub(super) name: String,
     pub(super) password: String,
+    pub(super) device: DeviceKey,
     pub(super) wallet: Wallet,
     pub(super) expires: Time,
 }
@@ -72,7 +73,14 @@ impl Credentials {
             self.hashes.remove(&before.hash);
         }
         self.hashes.insert(hash, device);
-        Some(User { password: self.password(&name), name, wallet, expires })
+        Some(User { password: self.password(&name), name, device, wallet, expires })
+    }
+
+    /// When what `user` has allocated ends: with the newest credential of the device, since it was
+    /// asked anew for that one whether it is a member's.
+    pub(super) fn end(&self, user: &User) -> Time {
+        let newest = self.devices.get(&user.device).filter(|newest| newest.wallet == user.wallet);
+        newest.map_or(user.expires, |newest| newest.expires.max(user.expires))
     }
 
     /// Makes room for `device` among those of its wallet.
@@ -101,7 +109,8 @@ impl Credentials {
             return None;
         }
         let wallet = self.devices.get(&device)?.wallet;
-        Some(User { name: name.to_owned(), password: self.password(name), wallet, expires })
+        let (name, password) = (name.to_owned(), self.password(name));
+        Some(User { name, password, device, wallet, expires })
     }
 
     /// The same for a name that is said by its hash; only a device's newest is known so.
@@ -146,6 +155,22 @@ mod tests {
         let found = credentials.find(&user.name, later).unwrap();
         assert_eq!((found.password, found.wallet), (user.password, WALLET));
         assert!(credentials.find(&user.name, NOW + HOUR).is_none());
+    }
+
+    #[test]
+    fn what_was_allocated_ends_with_the_newest_credential_of_the_device_and_the_wallet() {
+        let mut credentials = credentials();
+        let user = credentials.issue(device(1), WALLET, NOW).unwrap();
+        let find = |credentials: &Credentials| credentials.find(&user.name, NOW).unwrap();
+        assert_eq!(credentials.end(&find(&credentials)), NOW + HOUR);
+        let later = NOW + HOUR / 2;
+        credentials.issue(device(2), WALLET, later).unwrap();
+        assert_eq!(credentials.end(&find(&credentials)), NOW + HOUR, "another device");
+        credentials.issue(device(1), WALLET, later).unwrap();
+        assert_eq!(credentials.end(&find(&credentials)), later + HOUR);
+        let user = find(&credentials);
+        credentials.issue(device(1), Wallet([2; 20]), later + HOUR).unwrap();
+        assert_eq!(credentials.end(&user), NOW + HOUR, "another wallet");
     }
 
     #[test]

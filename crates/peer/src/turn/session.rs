@@ -127,7 +127,7 @@ impl Session {
         Self { shared, client, listen, engine, user, relayed, peers, unproven, until }
     }
 
-    /// Serves until the client, its credential or its share of the quotas is gone. `opened` is
+    /// Serves until the client, its device's last credential or its share of the quotas is gone. `opened` is
     /// called once something is allocated.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Vec<u8>>, opened: impl FnOnce()) {
         let mut opened = Some(opened);
@@ -150,10 +150,18 @@ impl Session {
                 },
                 () = sleep_until(wake.min(self.until)) => Ok(()),
             };
-            if done.is_err() || Instant::now() >= self.until {
+            if done.is_err() || (Instant::now() >= self.until && !self.goes_on()) {
                 return;
             }
         }
+    }
+
+    /// Whether the device was granted another credential before the one in use ended.
+    fn goes_on(&mut self) -> bool {
+        let Some(relayed) = &self.relayed else { return false };
+        let left = self.shared.credentials().end(&relayed.lease.user).since(self.shared.now());
+        self.until = Instant::now() + left;
+        !left.is_zero()
     }
 
     /// Does what the engine wants done, and tells when it wants to be asked again.

@@ -194,6 +194,37 @@ async fn an_allocation_ends_with_its_credential() {
 }
 
 #[tokio::test]
+async fn an_allocation_outlives_its_credential_if_the_device_is_granted_another_one_before() {
+    let server = Server::start().await;
+    let user = server.user(ALICE, Duration::from_secs(3597));
+    let mut client = TurnClient::udp(server.address, &user.name, &user.password).await;
+    let relayed = client.allocated().await;
+    let (socket, address) = peer().await;
+    client.bind(address).await.unwrap();
+    let renewed = server.user(ALICE, Duration::from_secs(3592));
+    let (first, second) = (user.expires, renewed.expires);
+    assert!(first < second);
+    let begun = std::time::Instant::now();
+    while server.shared.now() <= first {
+        assert!(begun.elapsed().as_secs() < 30);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // What the client asks for under the old name is done, too.
+    assert_eq!(client.permit("127.0.0.2".parse().unwrap()).await, Ok(()));
+    client.send(address, b"still there").await;
+    assert_eq!(received(&socket).await, (relayed, b"still there".to_vec()));
+    socket.send_to(b"and back", relayed).await.unwrap();
+    assert_eq!(client.receive().await, (address, b"and back".to_vec()));
+    // It ends with the one that was granted last.
+    while UdpSocket::bind(relayed).await.is_err() {
+        assert!(begun.elapsed().as_secs() < 60);
+        socket.send_to(b"still there?", relayed).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(server.shared.now() >= second);
+}
+
+#[tokio::test]
 async fn what_is_sent_too_fast_is_dropped() {
     let server = Server::start().await;
     let (mut client, _) = server.allocated(ALICE).await;

@@ -5,6 +5,7 @@
 mod acme;
 mod chain;
 mod channels;
+mod deploy;
 mod device;
 mod hostile;
 mod meeting;

@@ -6,7 +6,7 @@ use crate::{
         meter::{Heard, Meter},
         playback::Playback,
     },
-    js::{Subscription, error_text},
+    js::{Subscription, error_text, get},
     page,
 };
 use chats_core::media::{Candidate, Description, DescriptionKind, Link, LinkState, MediaEvent};
@@ -19,8 +19,8 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, MediaStreamTrack, RtcConfiguration, RtcIceCandidateInit, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpSender, RtcSdpType,
+    EventTarget, MediaStream, MediaStreamTrack, RtcConfiguration, RtcIceCandidateInit,
+    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpSender, RtcSdpType,
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
@@ -65,6 +65,8 @@ pub(super) struct Peer {
     steps: RefCell<VecDeque<Step>>,
     working: Cell<bool>,
     closed: Cell<bool>,
+    /// It is known when the path changes.
+    watching: Cell<bool>,
     receiving: RefCell<Option<(Playback, Meter)>>,
 }
 
@@ -92,6 +94,7 @@ impl Peer {
             steps: RefCell::default(),
             working: Cell::new(false),
             closed: Cell::new(false),
+            watching: Cell::new(false),
             receiving: RefCell::default(),
         });
         *peer.handlers.borrow_mut() = peer.listen();
@@ -235,6 +238,7 @@ impl Peer {
     fn on_state(self: &Rc<Self>, _: &web_sys::Event) {
         let state = match self.connection.connection_state() {
             RtcPeerConnectionState::Connected => {
+                self.watch_path();
                 spawn_local(Rc::clone(self).tell_path());
                 LinkState::Connected
             }
@@ -246,14 +250,32 @@ impl Peer {
         self.emit(MediaEvent::State { link: self.link, state });
     }
 
+    /// Hears of it when the browser takes another path, which need not change its state. There is
+    /// something to listen to once it is connected; where there is nothing, the browser does not
+    /// tell.
+    fn watch_path(self: &Rc<Self>) {
+        let ice = get(&get(&self.sender, "transport"), "iceTransport");
+        let Ok(ice) = ice.dyn_into::<EventTarget>() else { return };
+        if self.watching.replace(true) {
+            return;
+        }
+        let peer = Rc::downgrade(self);
+        let watch = Subscription::listen(&ice, "selectedcandidatepairchange", move |_| {
+            if let Some(peer) = peer.upgrade() {
+                spawn_local(peer.tell_path());
+            }
+        });
+        self.handlers.borrow_mut().push(watch);
+    }
+
     /// Tells whether the sound goes through a TURN server.
     async fn tell_path(self: Rc<Self>) {
         let relayed = match JsFuture::from(self.connection.get_stats()).await {
             Ok(report) => path::is_relayed(report.unchecked_ref()),
             Err(_) => return,
         };
-        if let Some(owner) = self.owner.upgrade().filter(|_| !self.closed.get()) {
-            (owner.on_relayed)(self.link, relayed);
+        if !self.closed.get() {
+            self.emit(MediaEvent::Path { link: self.link, relayed });
         }
     }
 

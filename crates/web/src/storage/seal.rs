@@ -1,6 +1,6 @@
 //! Secrets at rest: AES-256-GCM under a `CryptoKey` that cannot be extracted.
 
-use crate::{js::window, random};
+use crate::{js::crypto, random};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -38,7 +38,7 @@ pub(super) fn random_secret() -> Zeroizing<[u8; 32]> {
 
 /// A fresh key, as it is to be stored.
 pub(super) async fn new_key() -> Result<CryptoKey, JsValue> {
-    let subtle = window().crypto()?.subtle();
+    let subtle = crypto().subtle();
     let usages = Array::of2(&JsValue::from_str("encrypt"), &JsValue::from_str("decrypt"));
     let parameters = AesKeyGenParams::new("AES-GCM", 256);
     let key = subtle.generate_key_with_object(&parameters, false, &usages)?;
@@ -51,7 +51,7 @@ pub(super) async fn seal(
     kind: Secret,
     secret: &Zeroizing<[u8; 32]>,
 ) -> Result<JsValue, JsValue> {
-    let subtle = window().crypto()?.subtle();
+    let subtle = crypto().subtle();
     let iv = Uint8Array::from(random::bytes::<{ IV as usize }>().as_slice());
     let clear = Uint8Array::from(secret.as_slice());
     let parameters = parameters(&iv, kind);
@@ -78,7 +78,7 @@ pub(super) async fn unseal(
     if row.length() != SEALED {
         return None;
     }
-    let subtle: SubtleCrypto = window().crypto().ok()?.subtle();
+    let subtle: SubtleCrypto = crypto().subtle();
     let promise = subtle
         .decrypt_with_object_and_js_u8_array(
             &parameters(&row.slice(0, IV), kind),

@@ -13,6 +13,14 @@ pub struct Usage {
     pub bytes: f64,
 }
 
+/// Asks the browser to promise that. Some ask the person, some decide by how the page is used.
+pub async fn persist() {
+    if let Ok(promised) = window().navigator().storage().persist() {
+        // What came of it, `usage` says.
+        let _ = JsFuture::from(promised).await;
+    }
+}
+
 /// Asks the browser; `None` if it does not say.
 pub async fn usage() -> Option<Usage> {
     let storage = window().navigator().storage();

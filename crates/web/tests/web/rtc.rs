@@ -22,8 +22,6 @@ struct End {
     /// Candidates that came before a description was applied.
     waiting: RefCell<Vec<Candidate>>,
     applied: Cell<bool>,
-    /// What was told of the path.
-    relayed: Cell<Option<bool>>,
 }
 
 impl End {
@@ -68,14 +66,12 @@ impl Pair {
                 peaks: RefCell::default(),
                 waiting: RefCell::default(),
                 applied: Cell::new(false),
-                relayed: Cell::new(None),
             })
         };
         let ends = [end(), end()];
         for index in 0..2 {
             let (own, other) = (Rc::clone(&ends[index]), Rc::clone(&ends[1 - index]));
             let levels = Rc::clone(&own);
-            let paths = Rc::clone(&own);
             let polite = index == 1;
             let connections = Connections::new(
                 audio(),
@@ -90,10 +86,6 @@ impl Pair {
                 move |link, level| {
                     assert_eq!(link, LINK);
                     levels.peaks.borrow_mut().push(level.peak);
-                },
-                move |link, relayed| {
-                    assert_eq!(link, LINK);
-                    paths.relayed.set(Some(relayed));
                 },
             );
             *own.connections.borrow_mut() = Some(connections);
@@ -163,7 +155,7 @@ fn alone(ice: Vec<IceServer>) -> (Connections, Rc<RefCell<Vec<MediaEvent>>>) {
     let events = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&events);
     let on_event = move |event| seen.borrow_mut().push(event);
-    (Connections::new(audio(), ice, on_event, |_, _| {}, |_, _| {}), events)
+    (Connections::new(audio(), ice, on_event, |_, _| {}), events)
 }
 
 fn broken(events: &RefCell<Vec<MediaEvent>>) -> Option<(Link, String)> {
@@ -180,7 +172,8 @@ async fn two_ends_connect_hear_each_other_and_mark_the_first_sound() {
     pair.set_microphone(Some(&microphone));
     pair.open();
     pair.connected().await;
-    let direct = || pair.ends.iter().all(|end| end.relayed.get() == Some(false));
+    let told = MediaEvent::Path { link: LINK, relayed: false };
+    let direct = || pair.ends.iter().all(|end| end.events.borrow().contains(&told));
     until("both ends know that they are connected directly", direct).await;
     until("both hear the other", || pair.ends.iter().all(|end| end.loud())).await;
     let performance = web_sys::window().and_then(|w| w.performance()).expect("performance");
@@ -254,7 +247,6 @@ async fn closing_from_within_a_callback_is_safe_and_nothing_follows() {
                 connections.execute(MediaCommand::Close { link: LINK });
             }
         },
-        |_, _| {},
         |_, _| {},
     );
     *connections.borrow_mut() = Some(made);
@@ -366,7 +358,7 @@ async fn commands_of_a_link_are_carried_out_in_order() {
                 *seen.borrow_mut() = Some(description);
             }
         };
-        (Connections::new(audio(), Vec::new(), on_event, |_, _| {}, |_, _| {}), from)
+        (Connections::new(audio(), Vec::new(), on_event, |_, _| {}), from)
     };
     offering.execute(MediaCommand::Open { link: LINK });
     offering.execute(MediaCommand::Describe { link: LINK });

@@ -14,16 +14,20 @@ type Answers = Arc<Mutex<Vec<TurnAnswer>>>;
 
 /// A relay that says what comes next of `answers` when it is asked.
 async fn relay(answers: &Answers) -> Multiaddr {
+    let answers = Arc::clone(answers);
+    answering(move || answers.lock().unwrap().remove(0)).await
+}
+
+/// A relay that answers so.
+async fn answering(mut answer: impl FnMut() -> TurnAnswer + Send + 'static) -> Multiaddr {
     let settings = Settings { turn: true, ..Settings::default() };
     let mut relay = Relay::new(&secret(), settings).unwrap();
     relay.listen("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
     let RelayEvent::Listening(addr) = relay.next().await else { panic!("not listening") };
-    let answers = Arc::clone(answers);
     tokio::spawn(async move {
         loop {
             if let RelayEvent::TurnAsked(question) = relay.next().await {
-                let answer = answers.lock().unwrap().remove(0);
-                question.answer(&answer);
+                question.answer(&answer());
             }
         }
     });
@@ -36,16 +40,20 @@ async fn asked(answers: [TurnAnswer; 3]) -> Option<TurnGrant> {
     let relays = vec![relay(&answers).await, relay(&answers).await, relay(&answers).await];
     let mut device = Device::start(relays, false);
     device.relays_connected(3).await;
-    device.tell(Command::AskForTurn(b"please".to_vec()));
-    let granted = device
-        .until("an answer", |event| match event {
-            Event::Turn(grant) => Some(Some(grant.clone())),
-            Event::NoTurn => Some(None),
-            _ => None,
-        })
-        .await;
+    let granted = answer(&mut device).await;
     assert!(answers.lock().unwrap().is_empty(), "not every relay was asked");
     granted
+}
+
+/// What comes of it if the device asks.
+async fn answer(device: &mut Device) -> Option<TurnGrant> {
+    device.tell(Command::AskForTurn(b"please".to_vec()));
+    let answer = |event: &Event| match event {
+        Event::Turn(grant) => Some(Some(grant.clone())),
+        Event::NoTurn => Some(None),
+        _ => None,
+    };
+    device.until("an answer", answer).await
 }
 
 fn grant(url: &str) -> TurnGrant {
@@ -72,4 +80,28 @@ async fn who_is_refused_or_told_nonsense_asks_the_next_relay() {
 async fn where_every_relay_refuses_there_is_no_turn() {
     let busy = || TurnAnswer::Refused(TurnRefusal::Busy);
     assert_eq!(asked([busy(), TurnAnswer::Refused(TurnRefusal::Spent), busy()]).await, None);
+}
+
+#[tokio::test]
+async fn the_relay_that_granted_is_asked_first_from_then_on() {
+    let mut relays = Vec::new();
+    // Only the last grants, once, and from then on all do.
+    let granted = Arc::new(Mutex::new(false));
+    for url in ["turn:a", "turn:b", "turn:c"] {
+        let granted = Arc::clone(&granted);
+        let answer = move || {
+            let mut granted = granted.lock().unwrap();
+            if !*granted && url != "turn:c" {
+                return TurnAnswer::Refused(TurnRefusal::Busy);
+            }
+            *granted = true;
+            TurnAnswer::Granted(grant(url))
+        };
+        relays.push(answering(answer).await);
+    }
+    let mut device = Device::start(relays, false);
+    device.relays_connected(3).await;
+    for _ in 0..4 {
+        assert_eq!(answer(&mut device).await, Some(grant("turn:c")));
+    }
 }

@@ -1,0 +1,118 @@
+//! What members write: between the worker that has the rooms and all the others.
+
+use super::diagnostics::object;
+use super::{Engine, Happening, views};
+use chats_chain::ReadError;
+use chats_core::channel::Channel;
+use chats_core::gossip::GossipMessage;
+use chats_core::node::Input;
+use chats_core::rooms::{Action, Incoming, Outgoing, View};
+use chats_core::seats::{Change, Head};
+use chats_core::wire;
+use chats_net::network::Command;
+use chats_web::rooms::{Health, State};
+use chats_web::{clock, storage};
+use serde_json::{Value, json};
+use wasm_bindgen_futures::spawn_local;
+
+/// What was read of the community's changes.
+pub(super) type Changes = Result<(Vec<Change>, Head), ReadError>;
+
+impl Engine {
+    /// Tells the rooms what happened.
+    pub(super) fn tell_rooms(&self, incoming: Incoming) {
+        if let Some(session) = &self.session {
+            session.rooms.tell(incoming);
+        }
+    }
+
+    /// Somebody here wants something of the rooms.
+    pub(super) fn act_in_rooms(&mut self, action: Action) {
+        let Some(session) = self.session.as_mut() else { return };
+        let wrote = matches!(action, Action::Write { .. });
+        session.actions += 1;
+        session.rooms.tell(Incoming::Act { number: session.actions, action });
+        // From the first message on there is something to lose. Some browsers ask the person, who
+        // now sees what for.
+        if wrote && !std::mem::replace(&mut self.asked_to_persist, true) {
+            let inbox = self.inbox.clone();
+            spawn_local(async move {
+                storage::persist().await;
+                if let Some(usage) = storage::usage().await {
+                    inbox.put(Happening::Storage(usage));
+                }
+            });
+        }
+    }
+
+    /// Does what the rooms want done.
+    pub(super) fn rooms_want(&mut self, outgoing: Outgoing) {
+        let Some(session) = self.session.as_mut() else { return };
+        match outgoing {
+            Outgoing::Send { to, frame } => {
+                session.command(Command::Send { to, channel: Channel::Sync, frame: frame.into() });
+            }
+            Outgoing::Publish { message } => {
+                let (topic, frame) = (session.topic, GossipMessage::Rooms { message });
+                session.command(Command::Publish { topic, frame: wire::encode(&frame) });
+            }
+            Outgoing::Judge { id, source, verdict } => {
+                session.command(Command::Judge { id, source, verdict });
+            }
+            Outgoing::ReadChanges { from } => self.read_changes(from),
+            Outgoing::CheckAccess { wallet } => self.feed(Input::CheckAccess(wallet)),
+            Outgoing::Show(view) => match *view {
+                View::Counts(counts) => self.diagnostics.rooms = counts,
+                view => views::apply(self.model, view),
+            },
+            Outgoing::Done { room, refused, .. } => self.rooms_done(room, refused),
+            // Nothing asks for one yet.
+            Outgoing::Backup { .. } => {}
+        }
+    }
+
+    fn read_changes(&self, from: u64) {
+        let (Some(chain), Some(ready)) = (self.chain.clone(), &self.ready) else {
+            return self.tell_rooms(Incoming::NoChanges);
+        };
+        let (inbox, id) = (self.inbox.clone(), ready.config.community.id);
+        spawn_local(async move {
+            let changes = chain.history(id, from, clock::now()).await;
+            inbox.put(Happening::Changes(from, changes));
+        });
+    }
+
+    pub(super) fn changes_read(&mut self, from: u64, changes: Changes) {
+        match changes {
+            Ok((changes, head)) => self.tell_rooms(Incoming::Changes { from, changes, head }),
+            Err(error) => {
+                self.chain_failed(&error);
+                self.tell_rooms(Incoming::NoChanges);
+            }
+        }
+    }
+
+    /// What `#/doctor` says of the rooms.
+    pub(super) fn rooms_diagnosed(&self) -> Value {
+        let Some(session) = &self.session else { return Value::Null };
+        let Health { state, restarts } = session.rooms.health();
+        let (state, reason) = match state {
+            State::Idle => ("idle", None),
+            State::Starting => ("starting", None),
+            State::Running => ("running", None),
+            State::Failing(reason) => ("failing", Some(reason)),
+        };
+        let counts = &self.diagnostics.rooms;
+        let refused = object(counts.refused.iter().cloned().map(|(why, n)| (why, json!(n))));
+        json!({
+            "state": state,
+            "reason": reason,
+            "restarts": restarts,
+            "ops": counts.ops,
+            "control": counts.control,
+            "sealed": counts.sealed,
+            "version": counts.version,
+            "refused": refused,
+        })
+    }
+}
