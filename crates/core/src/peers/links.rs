@@ -1,7 +1,10 @@
 //! Direct links: with whom, how many, and when one is tried again.
 //!
 //! Whoever is in our meeting gets one. Besides, every node keeps some, so that gossip reaches all
-//! and a member that loses its relays is still found; no single source of addresses may fill them.
+//! and a member that loses its relays is still found. No single source of addresses may fill them,
+//! whoever made them: those who come by themselves are one source, too.
+//!
+//! Of two devices, the one with the smaller key makes the link, and the other one if none comes.
 
 use super::finding::Spread;
 use super::{Peer, Peers, STABLE, Source};
@@ -10,7 +13,7 @@ use crate::node::{LinkFailure, Outbox, Output};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
 
-/// How many links are made while nobody in our meeting lacks one.
+/// How many links there are to devices that are not in our meeting.
 const MAX_LINKS: usize = 16;
 /// How many of those to devices of which one source told us.
 const MAX_FROM_ONE: usize = 8;
@@ -18,7 +21,7 @@ const MAX_FROM_ONE: usize = 8;
 const MAX_LINKING: usize = 4;
 /// How long one may be in the making until its place is given to another.
 const LINK_TIME: Duration = Duration::from_secs(30);
-/// How long the side that was dialled waits for the other to make the link.
+/// How long the side with the greater key waits for the other to make the link.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long after an attack the next attempt is made.
 const SHUT: Duration = Duration::from_secs(60);
@@ -27,7 +30,7 @@ const SHUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Link {
     state: State,
-    /// Where it was learnt of that we made this link; none for those of our meeting.
+    /// To whose share the link belongs.
     charged: Option<Source>,
     /// Since when there is none, within a connection.
     lost: Time,
@@ -37,20 +40,26 @@ pub(super) struct Link {
     shut_until: Time,
     /// What we publish reaches it.
     reached: bool,
+    /// It made a link when there was no room. It is told when there is.
+    turned_away: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum State {
     #[default]
     None,
+    /// We are making one.
     Linking(Time),
+    /// It made one, which we take.
+    Taking(Time),
     Up(Time),
 }
 
 impl Link {
     /// There is no connection any more.
     pub(super) const fn gone(&mut self) {
-        (self.state, self.charged, self.lost, self.reached) = (State::None, None, Time(0), false);
+        (self.state, self.charged, self.lost) = (State::None, None, Time(0));
+        (self.reached, self.turned_away) = (false, false);
     }
 
     pub(super) const fn network_changed(&mut self) {
@@ -67,9 +76,9 @@ impl Link {
 
 impl Peer {
     /// When to make a link, as far as this device is concerned.
-    fn link_at(&self) -> Option<Time> {
+    fn link_at(&self, spread: Spread) -> Option<Time> {
         let session = self.session.as_ref().filter(|session| session.ready())?;
-        let patience = if session.ours { Duration::ZERO } else { PATIENCE };
+        let patience = if spread.first { Duration::ZERO } else { PATIENCE };
         let idle = self.link.state == State::None;
         let due = session.ready_at?.max(self.link.lost) + patience;
         idle.then(|| due.max(self.link.retry_at).max(self.link.shut_until))
@@ -79,16 +88,27 @@ impl Peer {
 /// How many links there are.
 #[derive(Default)]
 struct Tally {
+    /// In the making by us.
     linking: usize,
-    standing: usize,
+    /// To those who are not in our meeting, made by whomever.
+    besides: usize,
     charged: SmallMap<Source, usize>,
 }
 
 impl Tally {
-    fn count(&mut self, link: &Link) {
-        self.standing += usize::from(link.state != State::None);
-        self.linking += usize::from(matches!(link.state, State::Linking(_)));
-        if let Some(source) = link.charged {
+    fn of<'a>(peers: impl Iterator<Item = &'a Peer>) -> Self {
+        let mut tally = Self::default();
+        peers.for_each(|peer| tally.count(peer));
+        tally
+    }
+
+    fn count(&mut self, peer: &Peer) {
+        self.linking += usize::from(matches!(peer.link.state, State::Linking(_)));
+        if peer.link.state == State::None || peer.companion.is_some() {
+            return;
+        }
+        self.besides += 1;
+        if let Some(source) = peer.link.charged {
             *self.charged.entry(source).or_default() += 1;
         }
     }
@@ -97,7 +117,13 @@ impl Tally {
     fn room(&self, sources: &[Source]) -> Option<Source> {
         let free = |source: &Source| self.charged.get(source).is_none_or(|n| *n < MAX_FROM_ONE);
         let sources = if sources.is_empty() { &[Source::Itself] } else { sources };
-        sources.iter().copied().find(free).filter(|_| self.standing < MAX_LINKS)
+        sources.iter().copied().find(free).filter(|_| self.besides < MAX_LINKS)
+    }
+
+    /// Of whose share a link to `peer` would be, if it may have one.
+    fn share(&self, peer: &Peer) -> Option<Source> {
+        let first = peer.sources.first().copied().unwrap_or(Source::Itself);
+        self.room(&peer.sources).or_else(|| peer.companion.map(|_| first))
     }
 }
 
@@ -112,10 +138,32 @@ impl Peers {
         self.peers.get(&device).is_some_and(|peer| peer.link.reached)
     }
 
+    /// A device made a link to us. It stands once we take it.
+    pub(crate) fn link_offered(&mut self, device: DeviceKey, now: Time, out: &mut Outbox) {
+        let tally = Tally::of(self.peers.values());
+        let peer = self.peers.get_mut(&device);
+        let Some(peer) = peer.filter(|peer| peer.session.as_ref().is_some_and(|it| it.passed))
+        else {
+            return;
+        };
+        let mut take = true;
+        if peer.link.state == State::None {
+            let share = tally.share(peer);
+            take = share.is_some();
+            if take {
+                (peer.link.state, peer.link.charged) = (State::Taking(now), share);
+            }
+        }
+        peer.link.turned_away = !take;
+        out.push(Output::TakeLinks { device, take });
+    }
+
     /// The direct link to a device stands.
     pub(crate) fn linked(&mut self, device: DeviceKey, now: Time) {
         if let Some(peer) = self.peers.get_mut(&device).filter(|peer| peer.session.is_some()) {
             peer.link.state = State::Up(now);
+            // One that took so long that it had been given up.
+            peer.link.charged = peer.link.charged.or_else(|| peer.sources.first().copied());
         }
     }
 
@@ -143,7 +191,7 @@ impl Peers {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        if matches!(peer.link.state, State::Linking(_)) {
+        if matches!(peer.link.state, State::Linking(_) | State::Taking(_)) {
             peer.link.failed(now, spread);
         }
         if failure == LinkFailure::Attack {
@@ -160,39 +208,40 @@ impl Peers {
         })
     }
 
-    /// Makes the links that are due.
+    /// Makes the links that are due, and has others make theirs when there is room again.
     pub(crate) fn tick_links(&mut self, now: Time, out: &mut Outbox) {
         let own = self.own.secret.device();
-        let mut tally = Tally::default();
         let mut waiting = SmallSet::new();
         self.links_at = None;
         for (device, peer) in &mut self.peers {
-            if let State::Linking(since) = peer.link.state {
+            let spread = Spread::new(own, *device);
+            if let State::Linking(since) | State::Taking(since) = peer.link.state {
                 if now.since(since) >= LINK_TIME {
-                    peer.link.failed(now, Spread::new(own, *device));
+                    peer.link.failed(now, spread);
                 } else {
                     wake(&mut self.links_at, since + LINK_TIME);
                 }
             }
-            tally.count(&peer.link);
-            if let Some(at) = peer.link_at() {
+            if let Some(at) = peer.link_at(spread) {
                 waiting.insert((peer.companion.is_none(), at, *device));
             }
         }
-        for (besides, at, device) in waiting {
+        let mut tally = Tally::of(self.peers.values());
+        for (_, at, device) in waiting {
             let Some(peer) = self.peers.get_mut(&device) else {
                 continue;
             };
-            let share = tally.room(&peer.sources);
-            if besides && share.is_none() {
+            let Some(share) = tally.share(peer) else {
                 continue;
+            };
+            if std::mem::take(&mut peer.link.turned_away) {
+                out.push(Output::TakeLinks { device, take: true });
             }
             if at > now {
                 wake(&mut self.links_at, at);
             } else if tally.linking < MAX_LINKING {
-                peer.link.state = State::Linking(now);
-                peer.link.charged = share.filter(|_| besides);
-                tally.count(&peer.link);
+                (peer.link.state, peer.link.charged) = (State::Linking(now), Some(share));
+                tally.count(peer);
                 out.push(Output::Link(device));
             }
         }
