@@ -200,6 +200,7 @@ impl Engine {
                 session.command(Command::Send { to, channel, frame });
             }
             Output::Link(device) => session.command(Command::Link(device)),
+            Output::Check(device) => session.command(Command::Check(device)),
             Output::TakeLinks { device, take } => {
                 session.command(Command::TakeLinks { device, take });
             }
@@ -505,6 +506,7 @@ impl Engine {
                     network::Path::Circuit => Input::Unlinked(device),
                 });
             }
+            Said::Answers(device) => self.feed(Input::Answers(device)),
             Said::LinkOffered(device) => self.feed(Input::LinkOffered(device)),
             Said::LinkFailed { device, attack, reason } => {
                 leptos::logging::warn!("no direct link to {device}: {reason}");

@@ -53,7 +53,8 @@ impl Attendee {
 
     /// When to try whether the call can be mended.
     fn mend_at(&self, polite: bool) -> Option<Time> {
-        let call = self.call.as_ref().filter(|call| call.mended.is_none() && !call.broken)?;
+        let can = |call: &&Call| call.mended.is_none() && !call.broken && !call.checking;
+        let call = self.call.as_ref().filter(can)?;
         let down = call.down.filter(|_| call.ever_connected);
         let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
         due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
@@ -232,8 +233,8 @@ fn keep_up(
     }
     let mend = other.mend_at(polite).is_some_and(|at| at <= now);
     if let Some(call) = other.call.as_mut() {
-        if mend || call.stale {
-            call.stale = false;
+        if mend || (call.stale && !call.checking) {
+            (call.stale, call.restarted) = (false, Some(now));
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }

@@ -56,7 +56,8 @@ impl Driver {
     ) {
         let Some(session) = self.devices.0.get_mut(&device) else { return };
         let peer = session.peer;
-        session.connections.insert(link, Connection { path: Path::Direct, used: true });
+        let carrier = Connection { path: Path::Direct, used: true, spare: false };
+        session.connections.insert(link, carrier);
         let others = std::mem::take(&mut session.direct.unproven);
         session.direct.proven = Some(Proven {
             link,
