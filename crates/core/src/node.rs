@@ -117,13 +117,6 @@ impl Node {
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
             Input::Linked(device) => peers.linked(device, now),
-            Input::Unlinked(device) => {
-                peers.unlinked(device, now);
-                // What was said last may be lost with the link.
-                if peers.is_ready(device) {
-                    meetings.introduce(device, now, peers, out);
-                }
-            }
             Input::LinkFailed { device, failure } => {
                 peers.link_failed(device, failure, now);
                 if failure == LinkFailure::Attack {
@@ -271,14 +264,15 @@ impl Node {
             }
             peers.clear(now, out);
         }
-        for device in peers.newly_ready(now) {
-            meetings.introduce(device, now, peers, out);
+        for (device, rested) in peers.newly_ready(now) {
+            meetings.introduce(device, rested, now, peers, out);
         }
         if let Some(refusal) = meetings.tick(now, peers, access, out) {
             out.event(Event::Left);
             out.event(Event::NotJoined(refusal));
         }
         if self.inside {
+            peers.dial_due(now, out);
             peers.tick_links(now, out);
         }
         if let Some(batch) = access.next_batch(now) {
@@ -295,7 +289,7 @@ impl Node {
             shown.own = own;
             own.into_iter().for_each(|verdict| out.event(Event::Own(verdict)));
         }
-        let members = peers.members(access, now);
+        let members = peers.members(access, now, |device| meetings.shows(device));
         difference(&shown.members, &members, out, Event::Online, Event::Offline);
         shown.members = members;
         let participants = meetings.participants();

@@ -20,6 +20,8 @@ mod mending;
 mod pair;
 #[path = "node/passing.rs"]
 mod passing;
+#[path = "node/resting.rs"]
+mod resting;
 #[path = "node/stage.rs"]
 mod stage;
 #[path = "node/time.rs"]

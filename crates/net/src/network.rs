@@ -46,7 +46,7 @@ pub enum Command {
         /// At most [`Channel::max_frame`] bytes.
         frame: Vec<u8>,
     },
-    /// Make a direct link to a device that passed; answered by [`Event::Path`] or
+    /// Make a direct link to a device that passed; answered by [`Event::Linked`] or
     /// [`Event::LinkFailed`].
     Link(DeviceKey),
     /// Take part in the gossip of this topic, with devices that passed, over direct links.
@@ -120,21 +120,17 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
-    /// The last connection to a device ended, or the device started over (then
-    /// [`Event::Connected`] follows at once). Frames not yet delivered are lost.
+    /// The connection to a device ended, as a circuit does in time, or the device started over
+    /// (then [`Event::Connected`] follows at once). Frames not yet delivered are lost.
     Disconnected {
         /// Who.
         device: DeviceKey,
         /// Why, for people.
         reason: String,
     },
-    /// Everything to and from a connected device runs on this path from now on.
-    Path {
-        /// Who.
-        device: DeviceKey,
-        /// How.
-        path: Path,
-    },
+    /// Everything to and from a connected device runs on a direct link from now on, until
+    /// [`Event::Disconnected`].
+    Linked(DeviceKey),
     /// No direct link came of [`Command::Link`].
     LinkFailed {
         /// To whom.
@@ -202,7 +198,7 @@ pub enum RelayState {
 /// What carries a connection between two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Path {
-    /// Through a relay, encrypted end to end.
+    /// Through a relay or a member, encrypted end to end, and for half a minute at most.
     Circuit,
     /// Without a relay.
     Direct,

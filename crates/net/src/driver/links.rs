@@ -19,7 +19,7 @@ use super::{
 use crate::{
     identity,
     linking::Fingerprints,
-    network::{Event, Path},
+    network::Event,
     proof::{self, ProofError, View},
 };
 use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
@@ -248,7 +248,7 @@ impl Driver {
     fn linked(&mut self, device: DeviceKey, Unproven { link, view, held, .. }: Unproven) {
         let Some(session) = self.devices.0.get_mut(&device) else { return };
         let peer = session.peer;
-        session.connections.insert(link, Connection { path: Path::Direct, used: true });
+        session.connections.insert(link, Connection::link());
         session.direct = Direct::Proven(Proven {
             link,
             dialer: view.dialer,
@@ -259,7 +259,7 @@ impl Driver {
         });
         self.swarm.behaviour_mut().gossip.admit(peer, link);
         self.linking.linked.set(peer, true);
-        self.tell(Event::Path { device, path: Path::Direct });
+        self.tell(Event::Linked(device));
         for (channel, stream) in held {
             self.take_channel(device, link, channel, stream);
         }
