@@ -6,6 +6,7 @@
 //! work; what pages did is for the tests to judge.
 #![forbid(unsafe_code)]
 
+mod carrier;
 mod certificates;
 mod identity;
 mod ledger;
@@ -45,6 +46,15 @@ enum Scenario {
     Flood,
     /// Shows one certificate after the other that must not count.
     Certificates,
+    /// No device, but a relay that tampers with what it carries.
+    Carrier {
+        /// What it does to circuits.
+        #[arg(long, value_enum)]
+        fault: carrier::Fault,
+        /// From the byte on that comes after so many.
+        #[arg(long, default_value_t = 300)]
+        after: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Scenario::Liar => liar::run(&config, &wallets, wallet).await,
             Scenario::Flood => liar::flood(&config, &wallets, wallet).await,
             Scenario::Certificates => certificates::run(&config, &wallets, wallet).await,
+            Scenario::Carrier { fault, after } => carrier::run(fault, after).await,
         }
     })
 }
