@@ -198,7 +198,8 @@ export class Member {
   /** Waits until the open room shows a message that says this, as `wanted` says. */
   reads(text, wanted = {}, limit = 15_000) {
     return until(`wallet ${this.wallet} reads ${JSON.stringify(text)} as ${JSON.stringify(wanted)}`, async () => {
-      const all = await this.message(text).evaluateAll((found) => found.map(({ dataset }) => ({ ...dataset })));
+      const data = (found) => found.map(({ dataset }) => ({ ...dataset, author: dataset.author.toLowerCase() }));
+      const all = await this.message(text).evaluateAll(data);
       const fits = (one) => Object.entries(wanted).every(([key, value]) => one[key] === value);
       if (all.length === 1 && fits(all[0])) return all[0];
       throw new Error(JSON.stringify(all));

@@ -103,7 +103,9 @@ test("a message can be changed and taken away, and a reaction put to it", async 
   await one.reads("a mistake");
   await one.message("a mistake").getByText("edited").waitFor();
   await two.message("a mistake").hover();
-  await two.message("a mistake").getByRole("button", { name: "Delete" }).click();
+  await two.message("a mistake").getByRole("button", { name: "More" }).click();
+  await two.button("Delete").click();
+  await two.button("Delete for everyone?").click();
   await one.message("deleted").waitFor();
 });
 
