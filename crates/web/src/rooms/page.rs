@@ -5,6 +5,7 @@ use super::messages::{ToPage, ToWorker};
 use super::port::{Port, log};
 use crate::clock;
 use crate::js::{Subscription, error_text, get};
+use crate::page::{is_online, on_online};
 use chats_core::certificate::DeviceCertificate;
 use chats_core::id::Community;
 use chats_core::rooms::{Incoming, Keeping, Outgoing, View};
@@ -75,6 +76,9 @@ struct Inner {
     number: u32,
     /// How many failed, one right after the other.
     failed: u32,
+    /// Whether the next one is started once there is a network to fetch its program by.
+    offline: bool,
+    network: Option<Subscription>,
     /// What the rooms want done; `None` marks the end of a message of the worker. No more than the
     /// worker sends without being told that they were taken.
     out: VecDeque<Option<Outgoing>>,
@@ -113,6 +117,8 @@ impl RoomsWorker {
                 running: None,
                 number: 0,
                 failed: 0,
+                offline: false,
+                network: None,
                 out: VecDeque::new(),
                 waker: None,
                 this: this.clone(),
@@ -125,6 +131,14 @@ impl RoomsWorker {
         let mut inner = self.0.borrow_mut();
         if inner.number == 0 {
             inner.desk.open();
+            let this = inner.this.clone();
+            inner.network = Some(on_online(move |online| {
+                let Some(inner) = this.upgrade().filter(|_| online) else { return };
+                let mut inner = inner.borrow_mut();
+                if inner.offline {
+                    inner.launch();
+                }
+            }));
             inner.launch();
         }
     }
@@ -174,6 +188,7 @@ impl fmt::Debug for RoomsWorker {
 impl Inner {
     fn launch(&mut self) {
         self.number += 1;
+        self.offline = false;
         let worker =
             script().and_then(|script| Worker::new(&script).map_err(|error| error_text(&error)));
         let worker = match worker {
@@ -282,6 +297,12 @@ impl Inner {
 
     /// The worker is of no use any more: ends it, and starts another one after a while.
     fn fail(&mut self, reason: &str) {
+        let loaded = self.running.as_ref().is_some_and(|running| running.loaded);
+        if !loaded && !is_online() {
+            self.running = None;
+            self.offline = true;
+            return self.close("You're offline. Messages are loaded when you're back.".to_owned());
+        }
         log(&format!("the worker of the rooms failed and is started again: {reason}"));
         let ran = self.running.take().map(|running| clock::now().since(running.since));
         self.failed = if ran.is_some_and(|ran| ran >= WELL) { 1 } else { self.failed + 1 };
