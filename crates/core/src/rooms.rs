@@ -91,6 +91,8 @@ pub struct Rooms {
     /// When the chain last let a wallet in, as it was asked for a grant.
     checked: SmallMap<Wallet, Time>,
     handouts: SmallMap<(RoomTag, DeviceKey), Handout>,
+    /// When it was last looked at all who ask for keys.
+    prepared: Time,
     approved: SmallSet<DeviceKey>,
     /// When the control log was last brought to the same with somebody's.
     control_synced: Option<Time>,
@@ -122,6 +124,7 @@ impl Rooms {
             changes: Reread::default(),
             checked: SmallMap::new(),
             handouts: SmallMap::new(),
+            prepared: Time::default(),
             approved: SmallSet::new(),
             control_synced: None,
             company_since: None,

@@ -24,8 +24,8 @@ pub struct Asking {
 pub(super) struct Handouts {
     /// The newest request of each device.
     requests: SmallMap<DeviceKey, Asked>,
-    /// The newest grant to a device by another, and the one before.
-    grants: SmallMap<(DeviceKey, DeviceKey), [Time; 2]>,
+    /// To each device, by others: the newest grant of each, and the one before.
+    grants: SmallMap<DeviceKey, SmallMap<DeviceKey, [Time; 2]>>,
     /// Grants to this device that were not opened yet.
     own: Vec<Grant>,
 }
@@ -40,8 +40,10 @@ struct Asked {
 }
 
 impl Handouts {
-    /// The most devices whose requests are kept, and the most grants.
+    /// The most devices whose requests are kept, and as many to whom grants were made.
     const MAX: usize = 1024;
+    /// The most devices whose grants to one other are kept, the newest.
+    const MAX_GRANTERS: usize = 8;
 
     pub(super) fn request(&mut self, id: OpId, request: &KeyRequest) -> bool {
         let known = self.requests.get(&request.device);
@@ -73,13 +75,21 @@ impl Handouts {
             self.own.push(grant.clone());
             return true;
         }
-        if self.grants.len() >= Self::MAX {
-            let oldest = self.grants.iter().min_by_key(|(_, it)| **it).map(|(it, _)| *it);
+        if self.grants.len() >= Self::MAX && !self.grants.contains_key(&grant.to) {
+            let last = |all: &SmallMap<_, [Time; 2]>| all.values().map(|[newest, _]| *newest).max();
+            let oldest = self.grants.iter().min_by_key(|(_, all)| last(all)).map(|(it, _)| *it);
             if let Some(oldest) = oldest {
                 self.grants.remove(&oldest);
             }
         }
-        let [newest, before] = self.grants.entry((grant.to, grant.from)).or_default();
+        let all = self.grants.entry(grant.to).or_default();
+        if all.len() >= Self::MAX_GRANTERS && !all.contains_key(&grant.from) {
+            let oldest = all.iter().min_by_key(|(_, it)| **it).map(|(it, _)| *it);
+            if let Some(oldest) = oldest {
+                all.remove(&oldest);
+            }
+        }
+        let [newest, before] = all.entry(grant.from).or_default();
         if grant.time > *newest {
             *before = std::mem::replace(newest, grant.time);
         } else if grant.time > *before && grant.time < *newest {
@@ -97,9 +107,9 @@ impl Handouts {
     /// Whether a request was answered: by `own`, or by somebody who had not answered the one before
     /// it too, since what that one gave was then not what was asked for.
     fn is_answered(&self, device: DeviceKey, asked: &Asked, own: DeviceKey) -> bool {
-        self.grants.iter().any(|((to, from), [newest, before])| {
+        self.grants.get(&device).into_iter().flatten().any(|(from, [newest, before])| {
             let in_vain = *before >= asked.before && asked.before > Time::default();
-            *to == device && *newest >= asked.time && (*from == own || !in_vain)
+            *newest >= asked.time && (*from == own || !in_vain)
         })
     }
 }

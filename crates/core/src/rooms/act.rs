@@ -383,6 +383,7 @@ impl Rooms {
             );
         }
         self.approved.insert(device);
+        self.rooms.values_mut().for_each(|room| room.unprepared = true);
         let mut batch = Batch::default();
         let value = Zeroizing::new(vec![1]);
         batch.put(RowKind::Meta, &named(name::APPROVED, &[&device.0]), value);

@@ -182,8 +182,15 @@ impl Rooms {
         match tag {
             Some(tag) => {
                 let new = !self.rooms.contains_key(&tag);
+                let own = self.device();
                 if let Some(room) = self.room(tag) {
-                    room.unsettled |= room.keyring.insert(id, item);
+                    let changed = room.keyring.insert(id, item);
+                    // Who asks for keys and who gives them to others changes nothing else.
+                    match item {
+                        ControlItem::Request(_) => room.unprepared |= changed,
+                        ControlItem::Grant(grant) if grant.to != own => room.unprepared |= changed,
+                        _ => room.unsettled |= changed,
+                    }
                     self.screen.new_room |= new;
                 }
             }
@@ -230,6 +237,7 @@ impl Rooms {
             self.screen.touch(tag);
             self.keep_secrets(tag, &before);
             self.read_pages(tag);
+            self.note_missing(tag, now);
             // While it is still known what counted before.
             self.vouch_for_heads(tag, now);
             if self.rooms.get(&tag).is_some_and(|room| room.unjudged) {

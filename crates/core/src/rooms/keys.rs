@@ -22,10 +22,17 @@ use zeroize::Zeroizing;
 const PREKEY_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
 /// How long it is waited for a control log to be the same as somebody's before keys are asked for.
 const SETTLING: Duration = Duration::from_secs(3);
+/// How long it is waited for a page of which a record says that a key is sealed to us on it, and
+/// for any other key.
+const COMING: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(1)];
 /// How long until keys are asked for again, at first; it doubles.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How much longer each waits than the one before it until it gives keys.
 const GRANT_STEP: Duration = Duration::from_millis(500);
+/// How much longer those wait who are not linked with who asks: they do not see who else is.
+const GRANT_FAR: Duration = Duration::from_secs(4);
+/// How often it is looked for requests that could not be answered when they came.
+const LOOK_AGAIN: Duration = Duration::from_secs(600);
 /// How fresh the chain's word on a wallet must be when it is given keys.
 const FRESH: Duration = Duration::from_secs(60);
 /// The most wallets whose last word from the chain is remembered.
@@ -235,8 +242,29 @@ impl Rooms {
         }
     }
 
+    /// Takes note of which keys are missing in a room whose keyring was settled.
+    pub(super) fn note_missing(&mut self, tag: RoomTag, now: Time) {
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        room.unprepared = true;
+        if room.keyring.missing().next().is_none() {
+            (room.lacking, room.asked) = (None, None);
+            return;
+        }
+        let new = room.lacking.is_none();
+        let mut pages = room.keyring.wanted_pages().peekable();
+        let [coming, other] = COMING;
+        let wait = if pages.peek().is_some() { coming } else { other };
+        let fetch = pages.any(|page| !self.log.ids.has(&page));
+        let since = room.lacking.map_or(now, |(since, _)| since);
+        room.lacking = Some((since, since + wait));
+        if new && fetch {
+            self.sync(crate::sync::Input::Renewed, now);
+        }
+    }
+
     /// When keys of a room are asked for next, if any are missing and it can be asked for them.
     fn ask_at(&self, room: &super::Room) -> Option<Time> {
+        let (_, due) = room.lacking?;
         let own = self.wallet();
         let seated = self.log.seats.admits(own, self.log.seats.newest());
         // Somebody must be there, and what is sealed to us may be on its way.
@@ -245,21 +273,16 @@ impl Rooms {
             None => self.company_since? + SETTLING,
         };
         let able = !self.linked.is_empty() && seated && room.is_of(own);
-        room.keyring.missing().next().filter(|_| able)?;
         let again = room.asked.map(|(at, times)| at + ASK_AGAIN * (1 << times.min(8)));
-        Some(again.unwrap_or_default().max(settled))
+        able.then(|| again.unwrap_or(due).max(settled))
     }
 
     fn ask_keys(&mut self, tag: RoomTag, now: Time) {
         let (device, shown) = (self.device(), self.time.shown(now));
-        let at = self.rooms.get(&tag).map(|room| self.ask_at(room));
-        let Some(room) = self.rooms.get_mut(&tag) else { return };
-        if room.keyring.missing().next().is_none() {
-            room.asked = None;
-        }
-        if at.flatten().is_none_or(|at| at > now) {
+        let at = self.rooms.get(&tag).and_then(|room| self.ask_at(room));
+        let Some(room) = self.rooms.get_mut(&tag).filter(|_| at.is_some_and(|at| at <= now)) else {
             return;
-        }
+        };
         let mut wanted: Vec<_> = room.keyring.missing().take(KeyRequest::MAX_WANTED + 1).collect();
         if wanted.len() > KeyRequest::MAX_WANTED {
             wanted.clear();
@@ -279,8 +302,8 @@ impl Rooms {
     /// Notes who is to be given keys of a room, and when.
     fn prepare(&mut self, tag: RoomTag, now: Time) {
         let shown = self.time.shown(now);
-        let Some(room) = self.rooms.get(&tag) else { return };
-        if !room.keyring.may_make(self.log.view(shown)) {
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        if !std::mem::take(&mut room.unprepared) || !room.keyring.may_make(self.log.view(shown)) {
             return;
         }
         let asking: Vec<Asking> = room.keyring.asking(self.log.view(shown)).collect();
@@ -296,7 +319,8 @@ impl Rooms {
                 continue;
             }
             let present: Vec<_> = self.linked.iter().copied().collect();
-            let wait = keyring::delay(self.device(), &present, &request.0, GRANT_STEP);
+            let far = if present.contains(&device) { Duration::ZERO } else { GRANT_FAR };
+            let wait = far + keyring::delay(self.device(), &present, &request.0, GRANT_STEP);
             let handout =
                 Handout { request, wallet: recipient.wallet, at: now + wait, asked: None };
             self.handouts.insert((tag, device), handout);

@@ -105,6 +105,10 @@ pub(super) struct Room {
     pub(super) held: BTreeSet<OpId>,
     /// When the next epoch is to be made, if it is still due then.
     pub(super) epoch_at: Option<Time>,
+    /// Since when keys are missing, and when they are asked for.
+    pub(super) lacking: Option<(Time, Time)>,
+    /// Who asks for keys is to be looked at.
+    pub(super) unprepared: bool,
     /// When keys were last asked for, and how often.
     pub(super) asked: Option<(Time, u32)>,
     /// Epochs of which others were told that their keys are wrong.
@@ -181,6 +185,8 @@ impl Room {
             held: BTreeSet::new(),
             pace: BTreeMap::new(),
             epoch_at: None,
+            lacking: None,
+            unprepared: true,
             asked: None,
             bad: BTreeSet::new(),
             vouched: BTreeSet::new(),
