@@ -13,6 +13,7 @@ mod faults;
 mod media;
 mod network;
 mod queue;
+pub mod rooms;
 mod scene;
 mod trace;
 mod world;
