@@ -32,6 +32,9 @@ const BUSY: Duration = Duration::from_secs(20);
 const SPENT: Duration = Duration::from_secs(600);
 /// Sessions that one device may begin in a row, and how long until it may begin another.
 const STARTS: (u32, Duration) = (4, Duration::from_secs(20));
+/// The same that we begin with one other: fewer, as they may come closer together than they were
+/// said.
+const BEGINS: (u32, Duration) = (3, Duration::from_secs(22));
 /// Envelopes that one device may deliver live in a row, and how long until another.
 const LIVE: (u32, Duration) = (120, Duration::from_millis(500));
 
@@ -56,6 +59,7 @@ pub struct Sessions {
     wanted: SmallSet<DeviceKey>,
     ledger: Ledger,
     starts: Budget<DeviceKey>,
+    begins: Budget<DeviceKey>,
     live: Budget<DeviceKey>,
     tickets: Ticket,
     out: VecDeque<Output>,
@@ -76,6 +80,7 @@ impl Sessions {
             wanted: SmallSet::new(),
             ledger: Ledger::default(),
             starts: Budget::new(STARTS.0, STARTS.1),
+            begins: Budget::new(BEGINS.0, BEGINS.1),
             live: Budget::new(LIVE.0, LIVE.1),
             tickets: 0,
             out: VecDeque::new(),
@@ -175,11 +180,11 @@ impl Sessions {
     ) {
         let begun = self.starts.spend(from, now);
         if let Some(session) = self.sessions.get(&from) {
-            // Both began at once: the one of the smaller key stands.
-            if !begun || !session.unanswered() {
+            if !session.unanswered() {
                 return self.close(from, Ending::Ours(End::Malformed), now);
             }
-            if self.own < from {
+            // Both began at once: the one of the smaller key stands.
+            if !begun || self.own < from {
                 return;
             }
             self.sessions.remove(&from);
@@ -254,12 +259,17 @@ impl Sessions {
         }
     }
 
-    /// Lets the next session of ours begin soon.
+    /// Whether the next session of ours is to begin as soon as it may.
+    fn is_eager(&self) -> bool {
+        self.renewed || !self.wanted.is_empty()
+    }
+
     fn jittered(&mut self, (least, more): (Duration, Duration)) -> Duration {
         let more = u64::try_from(more.as_millis()).unwrap_or(u64::MAX);
         least + Duration::from_millis(self.random.below(more))
     }
 
+    /// Lets the next session of ours begin soon.
     fn soon(&mut self, now: Time) {
         let soon = (now + self.jittered(SOON)).max(self.began + GAP);
         if self.next <= now || soon < self.next {
@@ -278,18 +288,25 @@ impl Sessions {
             return;
         }
         self.next = now + self.jittered(PACE);
-        let free = |(peer, free): (&DeviceKey, &Time)| {
-            let taken = self.sessions.contains_key(peer) || self.ledger.left(*peer, now);
-            (*free <= now && !taken).then_some(*peer)
-        };
-        let free: Vec<_> = self.peers.iter().filter_map(free).collect();
+        let idle =
+            |peer: &DeviceKey| !self.sessions.contains_key(peer) && !self.ledger.left(*peer, now);
+        let peers = self.peers.iter().filter(|(peer, _)| idle(peer));
+        let peers = peers.map(|(peer, free)| (*peer, self.begins.free_at(*peer).max(*free)));
+        let peers: Vec<_> = peers.collect();
+        let free = peers.iter().filter(|(_, free)| *free <= now).map(|(peer, _)| *peer);
+        let free: Vec<_> = free.collect();
         if self.sessions.len() >= MAX_SESSIONS {
             return;
+        }
+        let soonest = peers.iter().map(|(_, free)| *free).min();
+        if let Some(soonest) = soonest.filter(|_| free.is_empty() && self.is_eager()) {
+            self.next = self.next.min(soonest + self.jittered(NEWS));
         }
         let chosen = usize::try_from(self.random.below(free.len() as u64)).unwrap_or_default();
         let wanted = free.iter().find(|peer| self.wanted.contains(*peer));
         if let Some(peer) = wanted.or_else(|| free.get(chosen)).copied() {
             self.wanted.remove(&peer);
+            self.begins.spend(peer, now);
             if !self.wanted.is_empty() {
                 self.next = now + self.jittered(NEWS);
             }
