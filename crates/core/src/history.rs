@@ -169,34 +169,36 @@ impl History {
         })
     }
 
-    /// The last ops of a device, one for each branch if it forked: at most as many as a cut names.
-    #[must_use]
-    pub fn ends_of(&self, device: DeviceKey) -> Vec<OpId> {
-        let Some(number) = self.writers.iter().position(|writer| writer.key == device) else {
-            return Vec::new();
-        };
-        let is_its = |held: &Held| usize::try_from(held.device).is_ok_and(|it| it == number);
-        self.ops
-            .iter()
-            .rev()
-            .filter(|(id, held)| is_its(held) && !self.vouched(**id, device, held.sequence))
-            .map(|(id, _)| *id)
-            .take(MAX_PARENTS)
-            .collect()
-    }
-
     /// All devices that wrote here.
     pub fn writers(&self) -> impl Iterator<Item = DeviceKey> {
         self.writers.iter().map(|writer| writer.key)
     }
 
-    /// The last ops of a device that are neither these nor followed by them.
+    /// The last ops of a device that count and are neither `heads` nor followed by them, one for
+    /// each branch if it forked: at most as many as a cut names, the newest first. What does not
+    /// count may follow them.
     #[must_use]
-    pub fn ends_beyond(&self, device: DeviceKey, heads: &[OpId]) -> Vec<OpId> {
-        let reached = self.reached(heads);
-        let mut ends = self.ends_of(device);
-        ends.retain(|id| !reached.contains(id));
-        ends
+    pub fn last_beyond(
+        &self,
+        device: DeviceKey,
+        heads: &[OpId],
+        counts: &dyn Fn(OpId) -> bool,
+    ) -> Vec<OpId> {
+        let Some(number) = self.writers.iter().position(|writer| writer.key == device) else {
+            return Vec::new();
+        };
+        let is_its = |held: &Held| usize::try_from(held.device).is_ok_and(|it| it == number);
+        let (mut reached, mut last) = (self.reached(heads), Vec::new());
+        for (id, _) in self.ops.iter().rev().filter(|(_, held)| is_its(held)) {
+            if last.len() >= MAX_PARENTS {
+                break;
+            }
+            if !reached.contains(id) && counts(*id) {
+                last.push(*id);
+                self.reach(*id, &mut reached);
+            }
+        }
+        last
     }
 
     /// Devices that wrote two ops after the same one.
@@ -208,13 +210,15 @@ impl History {
     /// follow.
     fn reached(&self, heads: &[OpId]) -> BTreeSet<OpId> {
         let mut reached = BTreeSet::new();
-        for head in heads {
-            let mut next = Some(*head);
-            while let Some(id) = next.filter(|id| reached.insert(*id)) {
-                next = self.ops.get(&id).and_then(|held| held.previous);
-            }
-        }
+        heads.iter().for_each(|head| self.reach(*head, &mut reached));
         reached
+    }
+
+    fn reach(&self, from: OpId, reached: &mut BTreeSet<OpId>) {
+        let mut next = Some(from);
+        while let Some(id) = next.filter(|id| reached.insert(*id)) {
+            next = self.ops.get(&id).and_then(|held| held.previous);
+        }
     }
 
     fn writer(&self, held: &Held) -> Option<&Writer> {

@@ -264,11 +264,11 @@ impl Keyring {
         self.records.values().rev().filter(lacking).map(|it| it.record.epoch)
     }
 
-    /// The pages on which the missing secrets may be found. They are to be inserted, again too if
-    /// they came before their record.
-    pub fn wanted_pages(&self) -> impl Iterator<Item = OpId> {
+    /// Epochs whose secrets are missing, and on which page each may be found. Pages are to be
+    /// inserted, again too if they came before their record.
+    pub fn wanted(&self) -> impl Iterator<Item = (EpochId, OpId)> {
         let lacking = |it: &&Held| it.fits.is_none() && !it.tried;
-        let page = |it: &Held| it.record.page_of(self.own);
+        let page = |it: &Held| it.record.page_of(self.own).map(|page| (it.record.epoch, page));
         self.records.values().rev().filter(lacking).filter_map(page)
     }
 
@@ -294,7 +294,7 @@ impl Keyring {
 
     fn insert_wrap(&mut self, page: OpId, epoch: EpochId, wrap: Wrap) -> bool {
         if self.wraps.len() >= Self::MAX_WAITING {
-            let named: SmallSet<_> = self.wanted_pages().collect();
+            let named: SmallSet<_> = self.wanted().map(|(_, page)| page).collect();
             self.wraps.retain(|page, _| named.contains(page));
         }
         let room = self.wraps.len() < Self::MAX_WAITING && !self.secrets.contains_key(&epoch);

@@ -77,6 +77,12 @@ impl History {
             Some((id, verdict.unwrap_or_else(Verdict::Refused)))
         })
     }
+
+    /// What would become of a held op if its device had not been cut off.
+    pub fn uncut(&self, id: OpId, judge: &dyn Judge) -> Option<Verdict> {
+        let verdict = verdict(id, &self.fact(id)?, None, judge);
+        Some(verdict.unwrap_or_else(Verdict::Refused))
+    }
 }
 
 fn verdict(

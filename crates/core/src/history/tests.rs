@@ -98,7 +98,22 @@ fn two_ops_after_the_same_one_are_a_fork() {
     ops.push((id(9, 9), fact(1, 1, Some(ops[0].0))));
     let history = history(&ops);
     assert_eq!(history.forked().collect::<Vec<_>>(), [device(1)]);
-    assert_eq!(history.ends_of(device(1)), [ops[2].0, ops[1].0]);
+    assert_eq!(history.last_beyond(device(1), &[], &|_| true), [ops[2].0, ops[1].0]);
+}
+
+#[test]
+fn the_last_that_count_are_found_although_what_does_not_count_follows_them() {
+    let ops = run(1, 5);
+    let history = history(&ops);
+    let last = |heads: &[OpId], upto: usize| {
+        history.last_beyond(device(1), heads, &|id| id <= ops[upto].0)
+    };
+    assert_eq!(last(&[], 4), [ops[4].0]);
+    assert_eq!(last(&[], 2), [ops[2].0]);
+    assert_eq!(last(&[ops[1].0], 2), [ops[2].0]);
+    assert_eq!(last(&[ops[3].0], 2), []);
+    assert_eq!(history.last_beyond(device(2), &[], &|_| true), []);
+    assert_eq!(history.last_beyond(device(1), &[], &|_| false), []);
 }
 
 #[test]
@@ -197,7 +212,8 @@ proptest! {
         prop_assert_eq!(one.forked().collect::<Vec<_>>(), other.forked().collect::<Vec<_>>());
         for writer in [1, 2] {
             prop_assert_eq!(one.next_of(device(writer)), other.next_of(device(writer)));
-            prop_assert_eq!(one.ends_of(device(writer)), other.ends_of(device(writer)));
+            let last = |it: &History| it.last_beyond(device(writer), &[], &|_| true);
+            prop_assert_eq!(last(&one), last(&other));
         }
         let cut = Cut {
             position: Position { version: 2, generation: 1 },

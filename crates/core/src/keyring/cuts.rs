@@ -57,22 +57,15 @@ pub(super) struct Covered {
 }
 
 impl Keyring {
-    /// For how long a device gets no wraps because a record says of it what is not known here yet.
+    /// For how long a device gets no keys because a record says of it what is not known here yet.
     const DOUBT: Duration = Duration::from_secs(7 * 24 * 3600);
 
     /// Works out the cuts that hold and the devices that none covers yet.
     pub(super) fn settle_cuts(&mut self, view: View<'_>) {
         let mut cuts: SmallMap<DeviceKey, Cut> = SmallMap::new();
         let mut covered: SmallMap<DeviceKey, Covered> = SmallMap::new();
-        let mut doubted = SmallSet::new();
         for ((position, id), held) in self.valid() {
-            for cut in &held.record.cuts {
-                if !view.replays(cut, &held.record) {
-                    if view.is_news(cut) && view.now.since(held.record.time) < Self::DOUBT {
-                        doubted.insert(cut.device);
-                    }
-                    continue;
-                }
+            for cut in held.record.cuts.iter().filter(|cut| view.replays(cut, &held.record)) {
                 let known = covered.entry(cut.device).or_default();
                 known.positions.push(*position);
                 if !matches!(cut.cause, Cause::Seat(_)) {
@@ -98,9 +91,20 @@ impl Keyring {
             cut.heads.sort_unstable();
             cut.heads.dedup();
         }
-        (self.settled.cuts, self.settled.doubted) = (cuts, doubted);
+        (self.settled.cuts, self.settled.doubted) = (cuts, self.doubted(view));
         self.settled.covered = covered;
         self.settled.uncovered = self.uncovered(view);
+    }
+
+    /// Devices of which a record that is not known to be wrong says what is not known here, and may
+    /// still come.
+    fn doubted(&self, view: View<'_>) -> SmallSet<DeviceKey> {
+        let held = self.records.values().map(|held| (&held.record, held.state));
+        let may_hold = held.filter(|(_, state)| !matches!(state, State::Invalid(_)));
+        let recent = may_hold.filter(|(record, _)| view.now.since(record.time) < Self::DOUBT);
+        let cuts = recent.flat_map(|(record, _)| record.cuts.iter().map(move |cut| (record, cut)));
+        let news = cuts.filter(|(record, cut)| !view.replays(cut, record) && view.is_news(cut));
+        news.map(|(_, cut)| cut.device).collect()
     }
 
     /// Devices that must not write, and could under a record that holds: one at which the wallet

@@ -156,7 +156,8 @@ impl Keyring {
         let seated = view.seats.admits(wallet, view.seats.newest());
         let ours = self.kind().is_some_and(|kind| kind.includes(wallet)) && seated;
         let current = view.devices.current(wallet, view.now);
-        current.into_iter().find(|it| ours && it.device == device)
+        let may = ours && !self.doubts(device);
+        current.into_iter().find(|it| may && it.device == device)
     }
 
     /// The keys asked for that the recipient may have, the newest first.

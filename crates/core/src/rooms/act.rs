@@ -3,7 +3,7 @@
 use super::disk::Then;
 use super::restore::{name, named};
 use super::room::{Loading, Pending};
-use super::{Action, Outgoing, Rooms};
+use super::{Action, Outgoing, Room, Rooms};
 use crate::access::Role;
 use crate::content::{Content, Edit, Profile, Reaction, RoomState, Text, Tombstone};
 use crate::control::{Charter, ControlItem, RoomKind};
@@ -68,7 +68,7 @@ impl Rooms {
             Action::Revoke { revoke } => return self.revoke(number, revoke, now),
             Action::Retry => {
                 self.disk.retry();
-                self.rooms.values_mut().for_each(|room| room.asked = None);
+                self.rooms.values_mut().for_each(Room::ask_at_once);
                 self.sync(crate::sync::Input::Renewed, now);
                 return self.done(number);
             }
@@ -249,15 +249,21 @@ impl Rooms {
         let view = self.log.view(shown);
         let Some(room) = self.rooms.get_mut(&tag) else { return false };
         let Some(first) = room.drafts.front() else { return false };
-        if now.since(first.since) >= PATIENCE {
+        // The right to write may be lost while a key is waited for.
+        let may = room.keyring.kind().is_none() || room.keyring.may_make(view);
+        if !may || now.since(first.since) >= PATIENCE {
             let number = first.number;
             room.drafts.pop_front();
             if let Some(number) = number {
-                self.refuse(number, NO_KEY);
+                self.refuse(number, if may { NO_KEY } else { READ_ONLY });
             }
             return true;
         }
-        if room.loading != Loading::Done {
+        // Else what we wrote before would not be what we name as such, and look like a fork.
+        if room.loading != Loading::Done
+            || !room.own_sealed.is_empty()
+            || room.keyring.kind().is_none()
+        {
             return false;
         }
         let sending = room.keyring.sending().map(|record| record.epoch);

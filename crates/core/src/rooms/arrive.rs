@@ -189,6 +189,8 @@ impl Rooms {
                     match item {
                         ControlItem::Request(_) => room.unprepared |= changed,
                         ControlItem::Grant(grant) if grant.to != own => room.unprepared |= changed,
+                        // That there is no key for us on it is news too.
+                        ControlItem::Page(_) => room.unsettled = true,
                         _ => room.unsettled |= changed,
                     }
                     self.screen.new_room |= new;
@@ -197,6 +199,10 @@ impl Rooms {
             // Whose a device is may have changed.
             None if matches!(item, ControlItem::Certificate(_) | ControlItem::Revoke(_)) => {
                 self.everything_unsettled();
+            }
+            // It may be what keys are sealed to that were asked for.
+            None if matches!(item, ControlItem::Prekey(_)) => {
+                self.rooms.values_mut().for_each(|room| room.unprepared = true);
             }
             None => {}
         }
@@ -229,6 +235,7 @@ impl Rooms {
             let before: Vec<_> = room.keyring.secrets().map(|(epoch, _)| epoch).collect();
             let basis = room.keyring.basis();
             room.keyring.settle(self.log.view(shown));
+            room.unopened = true;
             room.unjudged |= room.keyring.basis() != basis;
             let strange = room.keyring.strange();
             if std::mem::replace(&mut room.strange, strange) < strange {
@@ -244,8 +251,10 @@ impl Rooms {
                 self.judge_ops(tag, &[], now);
             }
         }
-        let waits = self.rooms.iter().filter(|(_, room)| !room.sealed.is_empty());
-        let tags: Vec<_> = waits.map(|(tag, _)| *tag).collect();
+        let waits =
+            |room: &mut room::Room| std::mem::take(&mut room.unopened) && !room.sealed.is_empty();
+        let waiting = self.rooms.iter_mut().map(|(tag, room)| (*tag, waits(room)));
+        let tags: Vec<_> = waiting.filter_map(|(tag, waits)| waits.then_some(tag)).collect();
         for tag in tags {
             let ready = self.rooms.get_mut(&tag).map(room::Room::openable).unwrap_or_default();
             self.read_again_of(tag, ready);
@@ -255,8 +264,8 @@ impl Rooms {
             self.rooms.iter().filter(|(_, room)| due(room)).map(|(tag, _)| *tag).collect();
         for tag in tags {
             let Some(room) = self.rooms.get_mut(&tag) else { continue };
-            let ready: Vec<_> = room.early.extract_if(.., |_, at| *at <= shown).collect();
-            self.read_again_of(tag, ready.into_iter().map(|(id, _)| id).collect());
+            let ready = room.due(shown);
+            self.read_again_of(tag, ready);
         }
     }
 
@@ -303,27 +312,29 @@ impl Rooms {
                 }
                 self.tell_stored(stored);
             }
-            Outcome::Lost(then, error) => {
+            Outcome::Failed(then, error) => {
                 self.not_kept(&error, now);
                 for then in then {
-                    if let Then::Synced { ticket, invalid, .. } = then {
-                        let input =
-                            crate::sync::Input::Committed { ticket, ids: Vec::new(), invalid };
-                        self.sync(input, now);
-                    }
+                    self.is_not_kept(then, now);
                 }
             }
-            Outcome::Later(then, error) => {
-                self.not_kept(&error, now);
-                for then in then {
-                    if let Then::Own { set, id, .. } = then
-                        && let Some(room) = self.rooms.get_mut(&room::tag_of(set))
-                    {
-                        room.unkept.insert(id);
-                        self.screen.changed(room::tag_of(set), vec![id]);
-                    }
+        }
+    }
+
+    fn is_not_kept(&mut self, then: Then, now: Time) {
+        match then {
+            // It is not for the other side to wait until there is space here.
+            Then::Synced { ticket, invalid, .. } => {
+                let input = crate::sync::Input::Committed { ticket, ids: Vec::new(), invalid };
+                self.sync(input, now);
+            }
+            Then::Own { set, id, .. } => {
+                if let Some(room) = self.rooms.get_mut(&room::tag_of(set)) {
+                    room.unkept.insert(id);
+                    self.screen.changed(room::tag_of(set), vec![id]);
                 }
             }
+            Then::Acted { .. } | Then::Live { .. } => {}
         }
     }
 
@@ -351,6 +362,7 @@ impl Rooms {
             self.log.ids.insert(id);
         } else if let Some(room) = self.rooms.get_mut(&room::tag_of(set)) {
             room.ids.insert(id);
+            room.unopened |= room.sealed.contains_key(&id);
         }
     }
 

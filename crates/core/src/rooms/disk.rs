@@ -14,7 +14,8 @@ use std::collections::VecDeque;
 const MERGED: usize = 1024;
 /// How long until a commit that failed is tried again, and how often that doubles.
 const AGAIN: (Duration, u32) = (Duration::from_secs(1), 6);
-/// Commits of others' items that may wait; what comes after is not kept, and is fetched again.
+/// Commits that may wait when one of others' items fails, so that it is tried again, and when more of
+/// those are taken; what comes after is not kept, and is fetched again.
 const MAX_WAITING: usize = 64;
 
 /// Why something is read.
@@ -57,6 +58,18 @@ pub(super) enum Then {
     Live { set: SetId, id: OpId, tell: Option<DeviceKey> },
 }
 
+impl Then {
+    /// What follows if no session waits for it any more.
+    fn without_session(self) -> Vec<Self> {
+        match self {
+            Self::Synced { set, ids, .. } => {
+                ids.into_iter().map(|id| Self::Live { set, id, tell: None }).collect()
+            }
+            other => vec![other],
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Commit {
     batch: Batch,
@@ -71,7 +84,7 @@ pub(super) struct Disk {
     tickets: Ticket,
     reads: SmallMap<Ticket, Read>,
     waiting: VecDeque<Commit>,
-    /// The commit that is being made; its changes too, if it is to be tried again.
+    /// The commit that is being made; its changes too, as it may have to be tried again.
     under_way: Option<(Ticket, Commit)>,
     failures: u32,
     retry_at: Option<Time>,
@@ -81,10 +94,8 @@ pub(super) struct Disk {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Done(Vec<Then>),
-    /// It failed, and is not tried again.
-    Lost(Vec<Then>, StoreError),
-    /// It failed, and is tried again.
-    Later(Vec<Then>, StoreError),
+    /// It failed. Unless too much waits, it is tried again.
+    Failed(Vec<Then>, StoreError),
 }
 
 impl Disk {
@@ -138,10 +149,9 @@ impl Disk {
             return;
         }
         self.retry_at = None;
-        let Some(mut commit) = self.waiting.pop_front() else { return };
+        let Some(commit) = self.waiting.pop_front() else { return };
         let ticket = self.ticket();
-        let batch =
-            if commit.own { commit.batch.clone() } else { std::mem::take(&mut commit.batch) };
+        let batch = commit.batch.clone();
         self.under_way = Some((ticket, commit));
         out.push_back(Output::Store { ticket, request: Request::Commit(batch) });
     }
@@ -153,21 +163,23 @@ impl Disk {
         result: Result<(), StoreError>,
         now: Time,
     ) -> Option<Outcome> {
-        let (_, commit) = self.under_way.take_if(|(made, _)| *made == ticket)?;
+        let (_, mut commit) = self.under_way.take_if(|(made, _)| *made == ticket)?;
         Some(match result {
             Ok(()) => {
                 self.failures = 0;
                 Outcome::Done(commit.then)
             }
-            Err(error) if commit.own => {
+            // What came from others is shown already, and may be had from nobody else later.
+            Err(error) if commit.own || self.has_room() => {
                 let wait = AGAIN.0 * (1 << self.failures.min(AGAIN.1));
                 self.failures = self.failures.saturating_add(1);
                 self.retry_at = Some(now + wait);
                 let then = commit.then.clone();
+                commit.then = commit.then.into_iter().flat_map(Then::without_session).collect();
                 self.waiting.push_front(commit);
-                Outcome::Later(then, error)
+                Outcome::Failed(then, error)
             }
-            Err(error) => Outcome::Lost(commit.then, error),
+            Err(error) => Outcome::Failed(commit.then, error),
         })
     }
 

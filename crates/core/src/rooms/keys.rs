@@ -9,10 +9,10 @@ use crate::control::{
     BadWrap, Charter, ControlItem, CutHead, HANDOUT_LIFE, KeyRequest, Prekey, RoomKind,
 };
 use crate::epoch::{EpochId, Policy, RoomTag};
-use crate::history::Position;
 use crate::id::{DeviceKey, DeviceSignature, Wallet};
 use crate::keyring::{self, Asking};
 use crate::op::OpId;
+use crate::small::SmallSet;
 use crate::store::{Batch, Item, MAX_LOAD, Request, RowKind, SetId};
 use crate::time::{Duration, Time};
 use crate::wrap::PrekeySecret;
@@ -22,10 +22,11 @@ use zeroize::Zeroizing;
 const PREKEY_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
 /// How long it is waited for a control log to be the same as somebody's before keys are asked for.
 const SETTLING: Duration = Duration::from_secs(3);
-/// How long it is waited for a page of which a record says that a key is sealed to us on it, and
-/// for any other key.
+/// How long it is waited for a page on which a key may be sealed to us, and for any other key.
 const COMING: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(1)];
-/// How long until keys are asked for again, at first; it doubles.
+/// How long at least between two times that keys of a room are asked for.
+const ASK_GAP: Duration = Duration::from_secs(20);
+/// How long until a key is asked for again, at first; it doubles.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How much longer each waits than the one before it until it gives keys.
 const GRANT_STEP: Duration = Duration::from_millis(500);
@@ -44,6 +45,16 @@ const MAX_HANDOUTS: usize = 256;
 
 const UNSIGNED: DeviceSignature = DeviceSignature([0; 64]);
 
+/// A key that is missing here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lacking {
+    since: Time,
+    /// When it is asked for next.
+    due: Time,
+    /// How often it was asked for.
+    asked: u32,
+}
+
 /// Keys are about to be given to a device.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Handout {
@@ -52,6 +63,14 @@ pub(super) struct Handout {
     at: Time,
     /// The chain was asked about the wallet.
     asked: Option<Time>,
+}
+
+impl Room {
+    /// Has all keys that are missing be asked for now.
+    pub(super) fn ask_at_once(&mut self) {
+        self.asked = None;
+        self.lacking.values_mut().for_each(|lacking| lacking.due = lacking.since);
+    }
 }
 
 impl Rooms {
@@ -114,7 +133,8 @@ impl Rooms {
     pub(super) fn read_pages(&mut self, tag: RoomTag) {
         let Some(room) = self.rooms.get_mut(&tag) else { return };
         let here = |page: &OpId| self.log.ids.has(page) && !room.pages.contains(page);
-        let pages: Vec<_> = room.keyring.wanted_pages().filter(here).take(MAX_LOAD).collect();
+        let pages: Vec<_> =
+            room.keyring.wanted().map(|(_, page)| page).filter(here).take(MAX_LOAD).collect();
         if !pages.is_empty() {
             room.pages.extend(&pages);
             let request = Request::Load { set: SetId::CONTROL, ids: pages };
@@ -137,18 +157,12 @@ impl Rooms {
         if !room.keyring.may_make(self.log.view(shown)) {
             return;
         }
-        let mut heads = Vec::new();
-        for device in room.history.writers().filter(|device| *device != holder) {
-            let Some(cut) = room.keyring.cut(device) else { continue };
-            let before = |id: &OpId| {
-                let fact = room.history.fact(*id);
-                let at = fact.and_then(|fact| room.keyring.position(fact.epoch));
-                at.is_some_and(|at: Position| at < cut.position)
-            };
-            let lost = room.history.ends_beyond(device, &cut.heads);
-            let lost = lost.into_iter().filter(|id| before(id) && room.counts(*id));
-            heads.extend(lost.map(|head| (device, head)));
-        }
+        let view = self.log.view(shown);
+        let writers = room.history.writers().filter(|device| *device != holder);
+        let heads = writers.flat_map(|device| {
+            room.lost_to_cut(device, view).into_iter().map(move |head| (device, head))
+        });
+        let heads: Vec<_> = heads.collect();
         let mut said = Vec::new();
         for (cut, head) in heads {
             if room.vouched.insert(head) {
@@ -220,6 +234,10 @@ impl Rooms {
         self.renew_prekey(now);
         self.erase_prekeys(now);
         self.found_first(now);
+        if now.since(self.prepared) >= LOOK_AGAIN {
+            self.prepared = now;
+            self.rooms.values_mut().for_each(|room| room.unprepared = true);
+        }
         let tags: Vec<_> = self.rooms.keys().copied().collect();
         for tag in tags {
             self.report_bad(tag, now);
@@ -246,25 +264,30 @@ impl Rooms {
     pub(super) fn note_missing(&mut self, tag: RoomTag, now: Time) {
         let Some(room) = self.rooms.get_mut(&tag) else { return };
         room.unprepared = true;
-        if room.keyring.missing().next().is_none() {
-            (room.lacking, room.asked) = (None, None);
-            return;
-        }
-        let new = room.lacking.is_none();
-        let mut pages = room.keyring.wanted_pages().peekable();
+        let away = |(_, page): &(EpochId, OpId)| !self.log.ids.has(page);
+        let sealed: SmallSet<_> =
+            room.keyring.wanted().filter(away).map(|(epoch, _)| epoch).collect();
         let [coming, other] = COMING;
-        let wait = if pages.peek().is_some() { coming } else { other };
-        let fetch = pages.any(|page| !self.log.ids.has(&page));
-        let since = room.lacking.map_or(now, |(since, _)| since);
-        room.lacking = Some((since, since + wait));
-        if new && fetch {
+        let before = std::mem::take(&mut room.lacking);
+        for epoch in room.keyring.missing() {
+            let wait = if sealed.contains(&epoch) { coming } else { other };
+            let first = Lacking { since: now, due: now + wait, asked: 0 };
+            let mut lacking = before.get(&epoch).copied().unwrap_or(first);
+            if lacking.asked == 0 {
+                // Its page came, and there is nothing of use to us on it.
+                lacking.due = lacking.since + wait;
+            }
+            room.lacking.insert(epoch, lacking);
+        }
+        let fetch = sealed.iter().any(|epoch| !before.contains_key(epoch));
+        if fetch {
             self.sync(crate::sync::Input::Renewed, now);
         }
     }
 
     /// When keys of a room are asked for next, if any are missing and it can be asked for them.
-    fn ask_at(&self, room: &super::Room) -> Option<Time> {
-        let (_, due) = room.lacking?;
+    fn ask_at(&self, room: &Room) -> Option<Time> {
+        let due = room.lacking.values().map(|lacking| lacking.due).min()?;
         let own = self.wallet();
         let seated = self.log.seats.admits(own, self.log.seats.newest());
         // Somebody must be there, and what is sealed to us may be on its way.
@@ -273,8 +296,8 @@ impl Rooms {
             None => self.company_since? + SETTLING,
         };
         let able = !self.linked.is_empty() && seated && room.is_of(own);
-        let again = room.asked.map(|(at, times)| at + ASK_AGAIN * (1 << times.min(8)));
-        able.then(|| again.unwrap_or(due).max(settled))
+        let again = room.asked.map_or(Time::default(), |at| at + ASK_GAP);
+        able.then(|| due.max(settled).max(again))
     }
 
     fn ask_keys(&mut self, tag: RoomTag, now: Time) {
@@ -283,11 +306,16 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(&tag).filter(|_| at.is_some_and(|at| at <= now)) else {
             return;
         };
+        // The others only look at what was asked for last, so it is all that is missing.
         let mut wanted: Vec<_> = room.keyring.missing().take(KeyRequest::MAX_WANTED + 1).collect();
         if wanted.len() > KeyRequest::MAX_WANTED {
             wanted.clear();
         }
-        room.asked = Some((now, room.asked.map_or(0, |(_, times)| times + 1)));
+        room.asked = Some(now);
+        for lacking in room.lacking.values_mut().filter(|lacking| lacking.due <= now) {
+            lacking.due = now + ASK_AGAIN * (1 << lacking.asked.min(8));
+            lacking.asked += 1;
+        }
         let request = KeyRequest {
             community: self.me.community,
             room_tag: tag,
@@ -369,7 +397,8 @@ impl Rooms {
         });
         let missing = self.rooms.values().filter_map(|room| self.ask_at(room));
         let prekey = self.log.prekey_times.first().map(|made| self.time.when(*made + PREKEY_AGE));
-        handouts.chain(missing).chain(prekey).min()
+        let again = self.prepared + LOOK_AGAIN;
+        handouts.chain(missing).chain(prekey).chain([again]).min()
     }
 }
 

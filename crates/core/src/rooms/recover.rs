@@ -5,7 +5,7 @@
 
 use super::disk::{Read, Then};
 use super::restore::{name, named};
-use super::{Rooms, room};
+use super::{Room, Rooms, room};
 use crate::control::ControlItem;
 use crate::store::{Batch, Change, Damage, Request, RowKind, SetId, State, StoreError};
 use crate::sync::IdSet;
@@ -85,9 +85,7 @@ impl Rooms {
                 // Their ids were never read.
                 Damage::Segment { .. } => {}
                 Damage::Row { .. } => {
-                    for room in self.rooms.values_mut() {
-                        room.asked = None;
-                    }
+                    self.rooms.values_mut().for_each(Room::ask_at_once);
                 }
             }
         }

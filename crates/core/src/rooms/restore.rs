@@ -265,9 +265,16 @@ impl Rooms {
         }
         let mut opened = Vec::new();
         for item in items.iter().filter(|item| item.entry.size > 0) {
+            let (id, own) = (item.entry.id, item.entry.state != State::Received);
+            // Our own clock may have been set back since.
+            let at = if own { shown.max(id.hlc().time()) } else { shown };
             // What is kept was judged when it came; what does not open now is kept on.
-            if let Ok((id, room::Taken::Opened)) = room.take(community, me, &item.bytes, shown) {
-                opened.push(id);
+            match room.take(community, me, &item.bytes, at) {
+                Ok((id, room::Taken::Opened)) => opened.push(id),
+                Ok((id, room::Taken::Sealed)) if own => {
+                    room.own_sealed.insert(id);
+                }
+                _ => {}
             }
         }
         let changed = room.judge(&opened, self.log.view(shown));

@@ -1,9 +1,10 @@
 //! One room: its keys, its ops, and what they come to.
 
+use super::keys::Lacking;
 use crate::content::{Content, Edit, Mentions, Text};
 use crate::control::RoomKind;
 use crate::epoch::{EpochId, EpochKeys, RoomTag};
-use crate::history::{Fact, History, Reason, Verdict};
+use crate::history::{Fact, History, Judge, Reason, Verdict};
 use crate::hlc::{Arrival, HybridClock};
 use crate::id::{Community, DeviceKey, Wallet};
 use crate::keyring::{Keyring, View};
@@ -86,12 +87,16 @@ pub(super) struct Room {
     pub(super) unsettled: bool,
     /// All ops are to be judged anew.
     pub(super) unjudged: bool,
+    /// There may be keys now for ops that had none, or they may be read now.
+    pub(super) unopened: bool,
     /// Ops of our own that no other device is known to have.
     pub(super) undelivered: BTreeMap<OpId, State>,
     /// Of those, what could not be kept.
     pub(super) unkept: BTreeSet<OpId>,
     /// Ops without a key here.
     pub(super) sealed: BTreeMap<OpId, EpochId>,
+    /// Of those, our own: until they can be read, nothing can be written after them.
+    pub(super) own_sealed: BTreeSet<OpId>,
     /// Ops ahead of the clock here.
     pub(super) early: BTreeMap<OpId, Time>,
     /// How many ops are under each epoch.
@@ -105,12 +110,12 @@ pub(super) struct Room {
     pub(super) held: BTreeSet<OpId>,
     /// When the next epoch is to be made, if it is still due then.
     pub(super) epoch_at: Option<Time>,
-    /// Since when keys are missing, and when they are asked for.
-    pub(super) lacking: Option<(Time, Time)>,
+    /// The epochs whose keys are missing.
+    pub(super) lacking: SmallMap<EpochId, Lacking>,
     /// Who asks for keys is to be looked at.
     pub(super) unprepared: bool,
-    /// When keys were last asked for, and how often.
-    pub(super) asked: Option<(Time, u32)>,
+    /// When keys were last asked for.
+    pub(super) asked: Option<Time>,
     /// Epochs of which others were told that their keys are wrong.
     pub(super) bad: BTreeSet<EpochId>,
     /// Heads that were vouched for after a cut.
@@ -134,6 +139,8 @@ pub(super) struct Room {
     keys: SmallMap<EpochId, EpochKeys>,
     kept: BTreeMap<OpId, Kept>,
     counts: BTreeSet<OpId>,
+    /// Ops that came after their device was known to be cut off, and never counted.
+    late: BTreeSet<OpId>,
     mentions_me: BTreeSet<OpId>,
     words: BTreeMap<OpId, Said>,
 }
@@ -174,9 +181,11 @@ impl Room {
             loading,
             unsettled: true,
             unjudged: false,
+            unopened: false,
             undelivered: BTreeMap::new(),
             unkept: BTreeSet::new(),
             sealed: BTreeMap::new(),
+            own_sealed: BTreeSet::new(),
             early: BTreeMap::new(),
             under: SmallMap::new(),
             read: None,
@@ -185,7 +194,7 @@ impl Room {
             held: BTreeSet::new(),
             pace: BTreeMap::new(),
             epoch_at: None,
-            lacking: None,
+            lacking: SmallMap::new(),
             unprepared: true,
             asked: None,
             bad: BTreeSet::new(),
@@ -201,6 +210,7 @@ impl Room {
             keys: SmallMap::new(),
             kept: BTreeMap::new(),
             counts: BTreeSet::new(),
+            late: BTreeSet::new(),
             mentions_me: BTreeSet::new(),
             words: BTreeMap::new(),
         }
@@ -296,6 +306,7 @@ impl Room {
         self.history.add(id, &fact, header.parents.as_slice());
         self.clock.see(id.hlc());
         self.sealed.remove(&id);
+        self.own_sealed.remove(&id);
         self.early.remove(&id);
         *self.under.entry(epoch).or_default() += 1;
         let kept = match content {
@@ -369,6 +380,7 @@ impl Room {
         let direct = self.is_direct();
         let mut changed = Vec::new();
         for (id, verdict) in verdicts {
+            self.note_late(id, verdict, true);
             match verdict {
                 Verdict::Counts { author, role } => {
                     changed.extend(self.show(id, Author { wallet: author, role }, direct));
@@ -390,6 +402,7 @@ impl Room {
         (self.timeline, self.pace) = (Timeline::default(), BTreeMap::new());
         let direct = self.is_direct();
         for (id, verdict) in verdicts {
+            self.note_late(id, verdict, new.contains(&id));
             match verdict {
                 Verdict::Counts { author, role } => {
                     self.show(id, Author { wallet: author, role }, direct);
@@ -406,6 +419,36 @@ impl Room {
         let mut all = before;
         all.extend(self.timeline.messages());
         all.into_iter().collect()
+    }
+
+    /// Takes note of whether an op came when its device was known to be cut off before it: then
+    /// nobody here can say that it was written earlier.
+    fn note_late(&mut self, id: OpId, verdict: Verdict, new: bool) {
+        match verdict {
+            Verdict::Counts { .. } => {
+                self.late.remove(&id);
+            }
+            Verdict::Refused(_) if !new => {}
+            Verdict::Refused(_) => {
+                let device = self.history.fact(id).map(|fact| fact.device);
+                if device.is_some_and(|device| self.keyring.cut(device).is_some()) {
+                    self.late.insert(id);
+                }
+            }
+        }
+    }
+
+    /// The last ops of a device that was cut off which would count if its cut named them, and were
+    /// here before that was known.
+    pub(super) fn lost_to_cut(&self, device: DeviceKey, view: View<'_>) -> Vec<OpId> {
+        let Some(cut) = self.keyring.cut(device) else { return Vec::new() };
+        let judge = self.keyring.judge_of(view.seats, view.devices);
+        let counts = |id| {
+            let fact = self.history.fact(id).filter(|_| !self.late.contains(&id));
+            fact.and_then(|fact| judge.position(fact.epoch)).is_some_and(|at| at < cut.position)
+                && matches!(self.history.uncut(id, &judge), Some(Verdict::Counts { .. }))
+        };
+        self.history.last_beyond(device, &cut.heads, &counts)
     }
 
     /// Whether an op that counts is one of the first of its author in its minute and its day: the
@@ -468,22 +511,28 @@ impl Room {
 
     /// The last ops of a device that count, for a cut.
     pub(super) fn last_of(&self, device: DeviceKey) -> Vec<OpId> {
-        let mut ends = self.history.ends_of(device);
-        ends.retain(|id| self.counts(*id));
-        ends
+        self.history.last_beyond(device, &[], &|id| self.counts(id))
     }
 
-    /// Ops that may be opened now that there is a key.
+    /// Ops that may be opened now that there is a key, and that can be read from the store.
     pub(super) fn openable(&mut self) -> Vec<OpId> {
         let waiting: BTreeSet<EpochId> = self.sealed.values().copied().collect();
         let open: Vec<_> = waiting.into_iter().filter(|it| self.keys(*it).is_some()).collect();
         let ready = self.sealed.iter().filter(|(_, epoch)| open.contains(epoch));
-        ready.map(|(id, _)| *id).collect()
+        ready.map(|(id, _)| *id).filter(|id| self.ids.has(id)).collect()
     }
 
-    /// The first moment of an op that is ahead.
+    /// The first moment of an op that is ahead, and can be read from the store then.
     pub(super) fn early_at(&self) -> Option<Time> {
-        self.early.values().copied().min()
+        let kept = self.early.iter().filter(|(id, _)| self.ids.has(id));
+        kept.map(|(_, at)| *at).min()
+    }
+
+    /// Takes those out whose moment has come.
+    pub(super) fn due(&mut self, now: Time) -> Vec<OpId> {
+        let Self { early, ids, .. } = self;
+        let due = early.extract_if(.., |id, at| *at <= now && ids.has(id));
+        due.map(|(id, _)| id).collect()
     }
 
     /// When what waits for a key may be written, or has waited for long enough.

@@ -73,6 +73,96 @@ fn what_cannot_be_kept_is_said_and_kept_later_and_does_not_go_out_before() {
 }
 
 #[test]
+fn nothing_is_written_past_what_was_written_under_keys_that_are_lost() {
+    let (mut town, room) = Town::with_room(3);
+    town.open_all(room);
+    town.say(1, room, "first");
+    town.change(3, 0);
+    town.hear();
+    town.isolate(2);
+    town.say(0, room, "new keys");
+    town.say(1, room, "second");
+    town.run(MOMENT);
+    town.people[1].lose_newest_record();
+    town.restart(1);
+    town.open(1, room);
+    town.run(MOMENT);
+    assert_eq!(town.people[1].said(), ["first"]);
+    let (markdown, mentions) = ("third".to_owned(), Mentions::default());
+    let write = Action::Write { room, markdown, reply: None, mentions };
+    let number = town.people[1].act(write, town.now);
+    town.run(MOMENT);
+    assert!(!town.people[1].done.contains_key(&number));
+    town.link(0, 1);
+    town.run(Duration::from_secs(10));
+    assert_eq!(town.people[1].done.get(&number), Some(&(None, None)));
+    for who in 0..2 {
+        assert_eq!(town.people[who].said(), ["first", "new keys", "second", "third"]);
+        assert!(town.people[who].list[0].forked.is_empty());
+    }
+}
+
+#[test]
+fn what_is_said_under_new_keys_is_not_acknowledged_before_they_are_kept() {
+    let (mut town, room) = Town::with_room(3);
+    town.open_all(room);
+    town.change(3, 0);
+    town.hear();
+    town.isolate(2);
+    town.people[1].fails.extend(vec![StoreError::Quota; 3]);
+    town.say(0, room, "new keys");
+    let (markdown, mentions) = ("mine".to_owned(), Mentions::default());
+    let write = Action::Write { room, markdown, reply: None, mentions };
+    let number = town.people[1].act(write, town.now);
+    town.run(MOMENT);
+    assert!(!town.people[1].done.contains_key(&number) && !town.people[1].fails.is_empty());
+    town.run(Duration::from_secs(10));
+    assert_eq!(town.people[1].done.get(&number), Some(&(None, None)));
+    town.restart(1);
+    town.open(1, room);
+    town.run(MOMENT);
+    assert_eq!(town.people[1].said(), ["new keys", "mine"]);
+}
+
+#[test]
+fn what_there_was_no_space_for_when_its_key_came_is_read_later() {
+    let (mut town, room) = Town::with_room(2);
+    for number in [3, 4] {
+        town.change(number, 1);
+    }
+    town.hear();
+    let newcomers = [3, 4].map(|number| town.come(number, number));
+    for late in newcomers {
+        town.link(0, late);
+        while town.people[late].list.is_empty() {
+            town.run(Duration::from_millis(50));
+        }
+        town.isolate(late);
+        assert_eq!(town.people[late].list[0].state, RoomState::WaitsForKey);
+    }
+    // It asks one who has no key either.
+    let [late, other] = newcomers;
+    town.link(late, other);
+    town.run(Duration::from_secs(10));
+    town.isolate(late);
+    town.say(0, room, "welcome");
+    town.people[late].fails.extend(vec![StoreError::Quota; 5]);
+    town.link(0, late);
+    while town.people[late].list[0].state == RoomState::WaitsForKey {
+        town.run(Duration::from_millis(50));
+    }
+    assert!(!town.people[late].fails.is_empty(), "there was space before the key came");
+    town.isolate(late);
+    town.run(Duration::from_secs(60));
+    town.open(late, room);
+    assert_eq!(town.people[late].said(), ["welcome"]);
+    town.restart(late);
+    town.open(late, room);
+    town.run(MOMENT);
+    assert_eq!(town.people[late].said(), ["welcome"]);
+}
+
+#[test]
 fn a_database_that_is_deleted_under_the_page_comes_back_from_memory_and_from_others() {
     let (mut town, room) = Town::with_room(2);
     town.open_all(room);

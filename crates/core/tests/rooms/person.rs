@@ -1,6 +1,7 @@
 //! A device with its rooms, its store in memory, and what it shows.
 
 use chats_core::certificate::DeviceCertificate;
+use chats_core::control::ControlItem;
 use chats_core::epoch::RoomTag;
 use chats_core::fixtures::{self, COMMUNITY, TestWallet};
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
@@ -10,7 +11,7 @@ use chats_core::rooms::{
     RoomView, Rooms, Sending, View, Words,
 };
 use chats_core::seal::SealKey;
-use chats_core::store::{Memory, Store, StoreError};
+use chats_core::store::{Batch, Change, Item, Memory, Reply, Request, SetId, Store, StoreError};
 use chats_core::time::Time;
 use futures::executor::block_on;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +22,7 @@ pub(crate) struct Person {
     pub(crate) certificate: DeviceCertificate,
     pub(crate) rooms: Rooms,
     disk: Memory,
-    /// What the next requests to the store fail with.
+    /// What the next commits fail with.
     pub(crate) fails: VecDeque<StoreError>,
     store: Store<Memory>,
     starts: u8,
@@ -110,6 +111,20 @@ impl Person {
         self.fails.push_back(StoreError::Gone);
     }
 
+    /// The newest epoch record is lost on disk.
+    pub(crate) fn lose_newest_record(&mut self) {
+        let newest = Request::Newest { set: SetId::CONTROL, before: None, limit: 128 };
+        let Ok(Reply::Items(items)) = block_on(self.store.serve(newest)) else {
+            panic!("no items")
+        };
+        let is_record =
+            |item: &&Item| matches!(ControlItem::decode(&item.bytes), Ok(ControlItem::Record(_)));
+        let id = items.iter().find(is_record).expect("a record").entry.id;
+        let mut batch = Batch::default();
+        batch.change(SetId::CONTROL, Change::Drop { id });
+        block_on(self.store.serve(Request::Commit(batch))).expect("there is space");
+    }
+
     pub(crate) fn key(&self) -> DeviceKey {
         self.secret.device()
     }
@@ -128,7 +143,8 @@ impl Person {
         while let Some(output) = self.rooms.poll() {
             match output {
                 Output::Store { ticket, request } => {
-                    let result = match self.fails.pop_front() {
+                    let commits = matches!(request, Request::Commit(_));
+                    let result = match self.fails.pop_front_if(|_| commits) {
                         Some(error) => Err(error),
                         None => block_on(self.store.serve(request)),
                     };

@@ -115,6 +115,24 @@ fn those_without_a_seat_get_nothing() {
 }
 
 #[test]
+fn a_device_of_which_a_record_says_that_it_is_revoked_gets_nothing_even_without_the_proof() {
+    let mut town = Town::with_room(4, ROOM);
+    // Device 2 does not hear of the revocation.
+    let devices = town.member(2).devices.clone();
+    town.revoke(4, 4);
+    town.rotate(1);
+    town.member(2).devices = devices;
+    town.settle();
+    ask(&mut town, 4, Vec::new());
+    assert_eq!(askers(&town, 2), []);
+    assert_eq!(granted(&mut town, 2, 4), None);
+    // What stays unproven is not believed for ever.
+    town.wait(MAX_AGE);
+    ask(&mut town, 4, Vec::new());
+    assert_eq!(askers(&town, 2), [device(4)]);
+}
+
+#[test]
 fn a_key_is_checked_against_its_epoch() {
     let mut town = town(Policy::OpenHistory);
     ask(&mut town, 4, Vec::new());
@@ -187,12 +205,12 @@ fn the_pages_that_may_hold_a_key_are_asked_for() {
         member.hear(item, tag);
     }
     town.settle();
-    assert!(town.ring(3).wanted_pages().eq([page.id()]));
+    assert!(town.ring(3).wanted().map(|(_, page)| page).eq([page.id()]));
     assert_eq!(town.sending(3), None);
     town.member(3).hear(page, tag);
     town.settle();
     assert_eq!(town.sending(3), town.sending(1));
-    assert_eq!(town.ring(3).wanted_pages().count(), 0);
+    assert_eq!(town.ring(3).wanted().count(), 0);
 }
 
 #[test]
