@@ -9,6 +9,7 @@ use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
 use chats_core::op::OpId;
 use chats_core::rooms::{Counts, DeviceView, Identity, MessageView, RoomView, Rooms, View};
 use chats_core::seal::SealKey;
+use chats_core::seats::Head;
 use chats_core::store::{Memory, Reply, Request, Store, StoreError};
 use chats_core::sync::Ticket;
 use chats_core::time::Time;
@@ -124,14 +125,14 @@ impl Device {
         self.rooms = Some(Rooms::new(me, Zeroizing::new(seed), now));
     }
 
-    /// Closes it without a word. `last` has the store carry out what it was about to, in vain.
-    pub(super) fn kill(&mut self, last: bool) {
+    /// Closes it without a word. `last` has the store carry out what it was about to, of which
+    /// nobody hears; the list of changes that is on disk then, if that is another.
+    pub(super) fn kill(&mut self, last: bool) -> Option<Head> {
         self.life += 1;
         self.rooms = None;
-        if last && let Some((_, request)) = self.disk.waiting.pop_front() {
-            // Whatever came of it, nobody hears of it.
-            drop(self.disk.serve(request));
-        }
+        let request = self.disk.waiting.pop_front().filter(|_| last).map(|(_, request)| request);
+        let head = request.as_ref().and_then(super::secrets::head_of);
+        let done = request.is_some_and(|request| self.disk.serve(request).is_ok());
         self.disk.store = None;
         self.disk.waiting.clear();
         self.disk.busy = false;
@@ -141,6 +142,7 @@ impl Device {
         self.told_version = 0;
         self.deeds.clear();
         self.screen = Screen::default();
+        head.filter(|_| done)
     }
 
     pub(super) const fn is_open(&self) -> bool {

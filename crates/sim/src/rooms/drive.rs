@@ -34,7 +34,8 @@ impl Town {
     pub(super) fn kill_page(&mut self, device: usize) {
         if self.devices[device].is_open() {
             let last = self.rng.random_bool(0.5);
-            self.devices[device].kill(last);
+            let head = self.devices[device].kill(last);
+            self.note_list(device, head);
             self.cut_all_of(device);
             self.report.kills += 1;
         }

@@ -86,7 +86,7 @@ impl Town {
                 }
             }
             Fault::Reorg(reorg) => self.reorg(reorg),
-            Fault::Again { change } => self.chain.change(self.now, change.account, change.kind),
+            Fault::Again { change } => self.again(change),
             Fault::Write { device } => self.write(device),
             Fault::Revoke => self.revoke(),
         }
@@ -171,6 +171,7 @@ impl Town {
         let changes: Vec<Change> = match reorg {
             Reorg::Swapped => taken.into_iter().rev().collect(),
             Reorg::Later => {
+                self.owed.extend(&taken);
                 for change in taken {
                     self.in_a_while(10_000, 30_000, Fault::Again { change });
                 }
@@ -178,6 +179,7 @@ impl Town {
             }
             Reorg::Replaced => other.into_iter().chain(taken).collect(),
             Reorg::Undone => {
+                self.owed.extend(&first);
                 for change in first {
                     self.in_a_while(10_000, 30_000, Fault::Again { change });
                 }
@@ -185,6 +187,13 @@ impl Town {
             }
         };
         self.chain.reorg(self.now, depth, &changes);
+    }
+
+    fn again(&mut self, change: Change) {
+        if let Some(at) = self.owed.iter().position(|owed| *owed == change) {
+            self.owed.remove(at);
+            self.chain.change(self.now, change.account, change.kind);
+        }
     }
 
     fn revoke(&mut self) {
@@ -206,6 +215,9 @@ impl Town {
     pub(super) fn end_faults(&mut self) {
         self.quiet = true;
         self.heal();
+        for change in self.owed.clone() {
+            self.again(change);
+        }
         // Nobody can tell a list that is shorter for good from an endpoint that lags.
         let longest = self.chain.longest();
         while self.chain.now().newest() <= longest {

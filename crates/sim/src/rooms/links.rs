@@ -122,8 +122,9 @@ impl Town {
         if frame.len() > chats_core::channel::Channel::Sync.max_frame() {
             return self.fail(format!("{from} sends {} bytes at once", frame.len()));
         }
-        if let Ok(SyncMessage::End { reason: reason @ (End::Malformed | End::Spent | End::TooMuch) }) =
-            SyncMessage::read(&frame)
+        if let Ok(SyncMessage::End {
+            reason: reason @ (End::Malformed | End::Spent | End::TooMuch),
+        }) = SyncMessage::read(&frame)
         {
             return self.fail(format!("{from} ends a session with the honest {to}: {reason:?}"));
         }

@@ -1,7 +1,7 @@
 //! What is promised, and looked after.
 
-use super::town::Town;
 use super::Broken;
+use super::town::Town;
 use chats_core::epoch::{Policy, RoomTag};
 use chats_core::id::{DeviceKey, Wallet};
 use chats_core::op::OpId;
@@ -224,7 +224,8 @@ impl Town {
         if !room.forked.is_empty() {
             return Some(format!("{about} shows a fork: {:?}", room.forked));
         }
-        let looks = |room: &RoomView| (room.kind, room.name.clone(), room.topic.clone(), room.policy);
+        let looks =
+            |room: &RoomView| (room.kind, room.name.clone(), room.topic.clone(), room.policy);
         if looks(room) != looks(wanted) {
             return Some(format!("{about} shows {room:?}, {one} shows {wanted:?}"));
         }
@@ -268,7 +269,8 @@ impl Town {
         }
         for (id, seen) in promises.seen.iter().filter(|(_, seen)| seen.room == tag) {
             if !messages.contains_key(id) && self.was_safe(*id, seen) {
-                wrong.push(format!("room {tag:?}: {id} is lost: {}", self.of(*id)));
+                let counts = &self.devices[shows].screen.counts;
+                wrong.push(format!("room {tag:?}: {id} is lost: {}; {counts:?}", self.of(*id)));
             }
         }
         for (id, message) in messages {
@@ -289,9 +291,12 @@ impl Town {
             let Some(message) = message.filter(|_| once && self.is_steady(*device)) else {
                 continue;
             };
-            let its = |(it, wallets): &(String, Vec<Wallet>)| it == emoji && wallets.contains(wallet);
+            let its =
+                |(it, wallets): &(String, Vec<Wallet>)| it == emoji && wallets.contains(wallet);
             if message.reactions.iter().any(its) != *set {
-                wrong.push(format!("room {tag:?}: {emoji} of {device} to {id} is not as it was set"));
+                wrong.push(format!(
+                    "room {tag:?}: {emoji} of {device} to {id} is not as it was set"
+                ));
             }
         }
         wrong
@@ -322,5 +327,16 @@ fn words(message: &MessageView) -> Option<&str> {
 /// What of a message all must show alike.
 fn look_of(message: &MessageView) -> impl PartialEq + std::fmt::Debug {
     let MessageView { id, author, name, device, time, words, edited, reply, .. } = message.clone();
-    (id, author, name, device, time, words, edited, reply, message.reactions.clone(), message.pinned)
+    (
+        id,
+        author,
+        name,
+        device,
+        time,
+        words,
+        edited,
+        reply,
+        message.reactions.clone(),
+        message.pinned,
+    )
 }

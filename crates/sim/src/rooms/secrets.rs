@@ -124,7 +124,8 @@ impl Town {
         let of = |key: &DeviceKey| self.by_key.get(key).copied();
         let more = match item {
             ControlItem::Record(it) => {
-                let cuts = it.cuts.iter().map(|cut| (of(&cut.device), cut.cause));
+                let cuts = it.cuts.iter();
+                let cuts = cuts.map(|cut| (of(&cut.device), cut.cause, cut.heads.as_slice()));
                 format!("{:?} {:?} {:?}", it.epoch, it.position(), cuts.collect::<Vec<_>>())
             }
             ControlItem::Grant(it) => format!("to {:?}", of(&it.to)),
@@ -198,7 +199,8 @@ impl Town {
         let mut wallets = self.devices.iter().map(|it| it.address);
         if let Some(wallet) = wallets.find(lost) {
             let who = self.devices.iter().position(|it| it.address == wallet);
-            let what = format!("{device} writes {id} under keys that {who:?} has, who lost the seat");
+            let what =
+                format!("{device} writes {id} under keys that {who:?} has, who lost the seat");
             self.fail(what);
         }
     }

@@ -13,6 +13,7 @@ use chats_core::epoch::RoomTag;
 use chats_core::fixtures::NOW;
 use chats_core::id::DeviceKey;
 use chats_core::rooms::{Incoming, Input};
+use chats_core::seats::Change;
 use chats_core::time::{Duration, Time};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -53,6 +54,8 @@ pub(super) struct Town {
     pub(super) by_key: BTreeMap<DeviceKey, usize>,
     pub(super) conns: Vec<Conn>,
     pub(super) chain: Chain,
+    /// Changes that the chain took back and that come again.
+    pub(super) owed: Vec<Change>,
     pub(super) promises: Promises,
     pub(super) secrets: Secrets,
     /// No more faults, and no more that people do.
@@ -73,6 +76,7 @@ impl Town {
             by_key: BTreeMap::new(),
             conns: Vec::new(),
             chain: Chain::default(),
+            owed: Vec::new(),
             promises: Promises::default(),
             secrets: Secrets::default(),
             quiet: false,
@@ -192,9 +196,14 @@ impl Town {
         real.0.checked_add_signed(self.devices[device].ahead).map_or(real, Time)
     }
 
-    /// All rooms that anybody lists.
+    /// All rooms that anybody with a seat lists: of one that a member made alone, who lost the seat
+    /// before any other heard of it, nobody else can know.
     fn rooms_known(&self) -> Vec<RoomTag> {
-        let lists = self.devices.iter().flat_map(|device| &device.screen.list);
+        let seats = self.chain.now();
+        let seated = self.devices.iter().filter(|it| {
+            seats.admits(it.address, seats.newest()) && !self.promises.revoked.contains_key(&it.key)
+        });
+        let lists = seated.flat_map(|device| &device.screen.list);
         let mut tags: Vec<_> = lists.map(|room| room.tag).collect();
         tags.sort_unstable();
         tags.dedup();
