@@ -61,6 +61,7 @@ impl Engine {
             }
             Outgoing::ReadChanges { from } => self.read_changes(from),
             Outgoing::CheckAccess { wallet } => self.feed(Input::CheckAccess(wallet)),
+            Outgoing::Seek { devices } => self.feed(Input::Seek(devices)),
             Outgoing::Show(view) => match *view {
                 View::Counts(counts) => self.diagnostics.rooms = counts,
                 view => views::apply(self.model, view),

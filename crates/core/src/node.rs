@@ -193,6 +193,7 @@ impl Node {
             Input::SetHand(raised) => meetings.set_hand(raised, now, peers, out),
             Input::Retry(device) => meetings.retry(device),
             Input::CheckAccess(wallet) => access.recheck(wallet),
+            Input::Seek(devices) => peers.seek(devices),
             Input::Recheck => access.recheck(peers.own().certificate.statement.wallet),
         }
         self.settle(now);

@@ -5,7 +5,7 @@ use crate::certificate::DeviceCertificate;
 use crate::hello::Hello;
 use crate::id::{Community, DeviceKey, DeviceSecret};
 use crate::node::{Member, Outbox, Output};
-use crate::small::SmallMap;
+use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, SteadyClock, Time};
 use links::Link;
 
@@ -131,13 +131,16 @@ pub(crate) struct Peers {
     own: Own,
     time: SteadyClock,
     peers: SmallMap<DeviceKey, Peer>,
+    /// Those to whom rooms want links.
+    sought: SmallSet<DeviceKey>,
     /// When [`Self::tick_links`] has something to do.
     links_at: Option<Time>,
 }
 
 impl Peers {
     pub(crate) fn new(own: Own) -> Self {
-        Self { own, time: SteadyClock::default(), peers: SmallMap::new(), links_at: None }
+        let (peers, sought) = (SmallMap::new(), SmallSet::new());
+        Self { own, time: SteadyClock::default(), peers, sought, links_at: None }
     }
 
     /// The clock of this device.

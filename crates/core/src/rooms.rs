@@ -27,11 +27,12 @@ mod recover;
 mod restore;
 mod room;
 mod seam;
+mod seek;
 mod show;
 mod views;
 
 pub use gossip::{RoomGossip, SealedTyping, Typing};
-pub use seam::{Action, Incoming, Input, Outgoing, Output, Passphrase};
+pub use seam::{Action, Incoming, Input, MAX_SOUGHT, Outgoing, Output, Passphrase};
 pub use views::{
     Counts, DeviceView, Keeping, MessageView, Reply, RoomState, RoomView, Sending, Standing, View,
     Words,
@@ -53,6 +54,7 @@ use keys::Handout;
 use log::Log;
 use restore::Reading;
 use room::{Loading, Room};
+use seek::Seeking;
 use show::Screen;
 use std::collections::VecDeque;
 use zeroize::Zeroizing;
@@ -84,6 +86,7 @@ pub struct Rooms {
     sessions: Sessions,
     /// Members that are linked.
     linked: SmallSet<DeviceKey>,
+    seeking: Seeking,
     disk: Disk,
     reading: Option<Reading>,
     held_back: VecDeque<Incoming>,
@@ -118,6 +121,7 @@ impl Rooms {
             rooms: SmallMap::new(),
             sessions,
             linked: SmallSet::new(),
+            seeking: Seeking::default(),
             disk: Disk::default(),
             reading: Some(Reading::default()),
             held_back: VecDeque::new(),
@@ -205,12 +209,14 @@ impl Rooms {
         match incoming {
             Incoming::Passed { device, certificate } => {
                 self.linked.insert(device);
+                self.seeking.anew();
                 self.company_since.get_or_insert(now);
                 self.offer(crate::control::ControlItem::Certificate(*certificate), now);
                 self.sync(Sync::Passed(device), now);
             }
             Incoming::Gone { device } => {
                 self.linked.remove(&device);
+                self.seeking.anew();
                 if self.linked.is_empty() {
                     (self.company_since, self.control_synced) = (None, None);
                 }
@@ -268,6 +274,7 @@ impl Rooms {
         self.send_drafts(now);
         self.sync(crate::sync::Input::Tick, now);
         self.settle_rooms(now);
+        self.seek(now);
         self.show(now);
     }
 }

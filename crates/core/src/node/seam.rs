@@ -110,6 +110,9 @@ pub enum Input {
     Recheck,
     /// Ask the chain about a wallet again, at once: rooms want to know.
     CheckAccess(Wallet),
+    /// Make links to these too, and no longer to those that were named before: rooms want them. At
+    /// most [`MAX_SOUGHT`](crate::rooms::MAX_SOUGHT).
+    Seek(Vec<DeviceKey>),
 }
 
 /// Why no direct link to a device came about.

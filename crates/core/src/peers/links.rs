@@ -1,17 +1,20 @@
 //! Direct links: with whom, how many, and when one is tried again.
 //!
-//! Whoever is in our meeting gets one. Besides, every node keeps some, so that gossip reaches all
+//! Whoever is in our meeting gets one, and whom rooms seek. Besides, every node keeps some, so that gossip reaches all
 //! and a member that loses its relays is still found; no single source of addresses may fill them.
 
 use super::finding::Spread;
 use super::{Peer, Peers, STABLE, Source};
 use crate::id::DeviceKey;
 use crate::node::{LinkFailure, Outbox, Output};
+use crate::rooms::MAX_SOUGHT;
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
 
 /// How many links are made while nobody in our meeting lacks one.
 const MAX_LINKS: usize = 16;
+/// How many more are made to devices that rooms seek.
+const MAX_SOUGHT_BESIDES: usize = 8;
 /// How many of those to devices of which one source told us.
 const MAX_FROM_ONE: usize = 8;
 /// How many are being made at once.
@@ -76,6 +79,17 @@ impl Peer {
     }
 }
 
+/// Why a link is made; the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    /// The device is in our meeting.
+    Company,
+    /// Rooms seek it.
+    Sought,
+    /// It is one of the members.
+    Besides,
+}
+
 /// How many links there are.
 #[derive(Default)]
 struct Tally {
@@ -110,6 +124,11 @@ impl Peers {
     /// Whether what we publish reaches a device.
     pub(crate) fn is_reached(&self, device: DeviceKey) -> bool {
         self.peers.get(&device).is_some_and(|peer| peer.link.reached)
+    }
+
+    /// Rooms want links to these devices.
+    pub(crate) fn seek(&mut self, devices: Vec<DeviceKey>) {
+        self.sought = devices.into_iter().take(MAX_SOUGHT).collect();
     }
 
     /// The direct link to a device stands.
@@ -176,22 +195,32 @@ impl Peers {
             }
             tally.count(&peer.link);
             if let Some(at) = peer.link_at() {
-                waiting.insert((peer.companion.is_none(), at, *device));
+                let reason = match peer.companion {
+                    Some(_) => Reason::Company,
+                    None if self.sought.contains(device) => Reason::Sought,
+                    None => Reason::Besides,
+                };
+                waiting.insert((reason, at, *device));
             }
         }
-        for (besides, at, device) in waiting {
+        for (reason, at, device) in waiting {
             let Some(peer) = self.peers.get_mut(&device) else {
                 continue;
             };
             let share = tally.room(&peer.sources);
-            if besides && share.is_none() {
+            let may = match reason {
+                Reason::Company => true,
+                Reason::Sought => tally.standing < MAX_LINKS + MAX_SOUGHT_BESIDES,
+                Reason::Besides => share.is_some(),
+            };
+            if !may {
                 continue;
             }
             if at > now {
                 wake(&mut self.links_at, at);
             } else if tally.linking < MAX_LINKING {
                 peer.link.state = State::Linking(now);
-                peer.link.charged = share.filter(|_| besides);
+                peer.link.charged = share.filter(|_| reason != Reason::Company);
                 tally.count(&peer.link);
                 out.push(Output::Link(device));
             }

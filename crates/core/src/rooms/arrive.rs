@@ -203,6 +203,7 @@ impl Rooms {
             // It may be what keys are sealed to that were asked for.
             None if matches!(item, ControlItem::Prekey(_)) => {
                 self.rooms.values_mut().for_each(|room| room.unprepared = true);
+                self.seeking.anew();
             }
             None => {}
         }
@@ -236,6 +237,9 @@ impl Rooms {
             let basis = room.keyring.basis();
             room.keyring.settle(self.log.view(shown));
             room.unopened = true;
+            if room.is_direct() {
+                self.seeking.anew();
+            }
             room.unjudged |= room.keyring.basis() != basis;
             let strange = room.keyring.strange();
             if std::mem::replace(&mut room.strange, strange) < strange {
@@ -402,6 +406,7 @@ impl Rooms {
                 room.held.retain(|id| !news.contains(id));
             }
             self.screen.changed(room::tag_of(set), news);
+            self.seeking.anew();
             self.disk.commit(batch, Vec::new(), false);
         }
         if set == SetId::CONTROL {

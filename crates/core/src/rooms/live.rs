@@ -168,6 +168,9 @@ impl Rooms {
         let tag = room::tag_of(set);
         let waits = self.waits_for_record(tag, id);
         let Some(room) = self.rooms.get_mut(&tag) else { return };
+        if room.is_direct() {
+            self.seeking.anew();
+        }
         room.unkept.remove(&id);
         room.undelivered.insert(id, State::Queued);
         self.screen.changed(tag, vec![id]);

@@ -19,6 +19,9 @@ use minicbor::{Decode, Encode};
 use std::fmt;
 use zeroize::Zeroizing;
 
+/// The most devices that rooms seek at once.
+pub const MAX_SOUGHT: usize = 32;
+
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
@@ -190,6 +193,14 @@ pub enum Outgoing {
         /// Which.
         #[n(0)]
         wallet: Wallet,
+    },
+    /// Be linked with these too, as soon as they can be: at most [`MAX_SOUGHT`]. The list takes the
+    /// place of the one before.
+    #[n(8)]
+    Seek {
+        /// Whom, ascending. None of them is linked.
+        #[n(0)]
+        devices: Vec<DeviceKey>,
     },
     /// For people.
     #[n(5)]

@@ -112,6 +112,26 @@ fn a_lost_link_makes_room_for_another() {
 }
 
 #[test]
+fn whom_rooms_seek_gets_a_link_besides_and_eight_such_at_most() {
+    let mut stage = Stage::admitted();
+    crowd(&mut stage, 2..14, 1);
+    crowd(&mut stage, 20..40, 2);
+    let sought: Vec<_> = (50..62).map(Other::new).collect();
+    let out: Vec<_> = sought.iter().flat_map(|other| stage.reaches(other)).collect();
+    assert_eq!(linking(&out), []);
+    let mut out = stage.input(Input::Seek(sought.iter().map(Other::key).collect()));
+    let mut linked = Vec::new();
+    while let Some(device) = linking(&out).first().copied() {
+        let more = linking(&out).into_iter().skip(1);
+        linked.extend([device].into_iter().chain(more.clone()));
+        let all: Vec<_> = [device].into_iter().chain(more).collect();
+        out = all.into_iter().flat_map(|device| stage.input(Input::Linked(device))).collect();
+    }
+    assert_eq!(linked.len(), 8);
+    assert!(linked.iter().all(|device| sought.iter().any(|other| other.key() == *device)));
+}
+
+#[test]
 fn whoever_is_in_our_meeting_gets_a_link_besides() {
     let mut stage = Stage::joined();
     crowd(&mut stage, 2..14, 1);

@@ -34,6 +34,8 @@ pub(crate) struct Person {
     pub(crate) messages: BTreeMap<OpId, MessageView>,
     pub(crate) more: bool,
     pub(crate) typing: Vec<Wallet>,
+    /// With whom else it wants to be linked.
+    pub(crate) seeks: Vec<DeviceKey>,
     pub(crate) devices: Vec<DeviceView>,
     pub(crate) counts: Counts,
     pub(crate) keeping: Option<Keeping>,
@@ -76,6 +78,7 @@ impl Person {
             messages: BTreeMap::new(),
             more: false,
             typing: Vec::new(),
+            seeks: Vec::new(),
             devices: Vec::new(),
             counts: Counts::default(),
             keeping: None,
@@ -151,6 +154,7 @@ impl Person {
                     self.rooms.handle(Input::Stored { ticket, result }, now);
                 }
                 Output::Outgoing(Outgoing::Show(view)) => self.show(*view),
+                Output::Outgoing(Outgoing::Seek { devices }) => self.seeks = devices,
                 Output::Outgoing(Outgoing::Backup { part, .. }) => {
                     self.backup.extend_from_slice(&part);
                 }

@@ -184,6 +184,29 @@ fn two_talk_alone_and_a_third_sees_nothing_of_it() {
 }
 
 #[test]
+fn two_who_talk_alone_seek_each_other_when_they_are_not_linked() {
+    let (mut town, _) = Town::with_room(5);
+    town.cut(2, 3);
+    town.run(LONG);
+    assert!(town.people.iter().all(|person| person.seeks.is_empty()));
+    let alone = town.act(2, Action::Direct { wallet: wallet(4) }).unwrap();
+    town.say(2, alone, "between us");
+    town.run(LONG);
+    let keys = [2, 3].map(|who: usize| town.people[who].key());
+    // The other has heard of it from those who pass the keys on.
+    assert_eq!(
+        (town.people[2].seeks.as_slice(), town.people[3].seeks.as_slice()),
+        (&keys[1..], &keys[..1])
+    );
+    assert!(town.people[0].seeks.is_empty());
+    town.link(2, 3);
+    assert!(town.people[2].seeks.is_empty() && town.people[3].seeks.is_empty());
+    town.run(Duration::from_secs(30));
+    town.open(3, alone);
+    assert_eq!(town.people[3].said(), ["between us"]);
+}
+
+#[test]
 fn who_writes_is_seen_for_a_few_seconds_until_the_message_comes() {
     let (mut town, room) = Town::with_room(3);
     town.open_all(room);

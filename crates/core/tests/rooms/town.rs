@@ -219,7 +219,10 @@ impl Town {
                 let admitted = self.seats.admits(wallet, self.seats.newest());
                 self.people[from].tell(Incoming::Access { wallet, admitted, cutoff: 0 }, now);
             }
-            Outgoing::Show(_) | Outgoing::Done { .. } | Outgoing::Backup { .. } => {
+            Outgoing::Show(_)
+            | Outgoing::Seek { .. }
+            | Outgoing::Done { .. }
+            | Outgoing::Backup { .. } => {
                 unreachable!("seen by the person")
             }
         }

@@ -54,6 +54,8 @@ pub(super) struct Device {
     pub(super) wake: Option<u64>,
     /// The connections that stand at this end.
     pub(super) sessions: BTreeMap<usize, usize>,
+    /// With whom else its rooms want to be linked.
+    pub(super) seeks: Vec<DeviceKey>,
     pub(super) gossip: BTreeSet<GossipId>,
     /// The message of gossip that is being judged.
     pub(super) judging: Option<GossipId>,
@@ -91,6 +93,7 @@ impl Device {
             ahead,
             wake: None,
             sessions: BTreeMap::new(),
+            seeks: Vec::new(),
             gossip: BTreeSet::new(),
             judging: None,
             verdict: None,
@@ -139,6 +142,7 @@ impl Device {
         self.wake = None;
         self.sessions.clear();
         self.gossip.clear();
+        self.seeks.clear();
         self.told_version = 0;
         self.deeds.clear();
         self.screen = Screen::default();

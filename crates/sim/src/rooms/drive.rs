@@ -122,6 +122,7 @@ impl Town {
                     self.fail(format!("{device} is shown {room:?}, which is not open"));
                 }
             }
+            Output::Outgoing(Outgoing::Seek { devices }) => self.devices[device].seeks = devices,
             Output::Outgoing(Outgoing::Done { number, room, refused }) => {
                 self.on_done(device, number, room, refused);
             }

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 /// With how many others a device wants to be linked, and the most that it takes.
 const WANTED: usize = 8;
 const MOST: usize = 12;
+/// How many more are made to those that rooms seek.
+const SOUGHT: usize = 8;
 /// How long it takes at most until an end notices that its link is gone, in milliseconds.
 const NOTICE: u64 = 8000;
 
@@ -54,33 +56,46 @@ impl Town {
         self.conns.iter().filter(|conn| conn.alive && conn.ends.contains(&device)).count()
     }
 
-    /// Makes links until there are enough.
+    /// Makes links until there are enough, and some more to those that its rooms seek.
     pub(super) fn find_others(&mut self, device: usize) {
-        let free = |town: &Self, other: usize| {
-            let linked = |conn: &Conn| {
-                conn.alive && conn.ends.contains(&device) && conn.ends.contains(&other)
-            };
-            other != device
-                && town.reaches(device, other)
-                && town.lets_through(device, other)
-                && town.lets_through(other, device)
-                && town.links_of(other) < MOST
-                && !town.conns.iter().any(linked)
-        };
+        let seeks = self.devices[device].seeks.iter();
+        let seeks: Vec<_> = seeks.filter_map(|key| self.by_key.get(key).copied()).collect();
+        for other in seeks {
+            let most = MOST + SOUGHT;
+            if self.links_of(device) < most && self.may_link(device, other, most) {
+                self.link(device, other);
+            }
+        }
         while self.links_of(device) < WANTED {
-            let free: Vec<_> = (0..self.devices.len()).filter(|it| free(self, *it)).collect();
+            let all = 0..self.devices.len();
+            let free: Vec<_> = all.filter(|it| self.may_link(device, *it, MOST)).collect();
             if free.is_empty() {
                 return;
             }
             let other = free[self.rng.random_range(0..free.len())];
-            let ups = [self.latency(device, other), self.latency(device, other)];
-            // Checking who the other is takes its time at either end.
-            let ups = ups.map(|up| self.now + up + self.rng.random_range(50..1200));
-            let conn = self.conns.len();
-            self.conns.push(Conn { ends: [device, other], alive: true, last: ups });
-            for (end, up) in ups.into_iter().enumerate() {
-                self.net(up, Net::Up { conn, end });
-            }
+            self.link(device, other);
+        }
+    }
+
+    /// Whether a link to a device that has fewer than so many may be made, and there is none.
+    fn may_link(&self, device: usize, other: usize, most: usize) -> bool {
+        let both = |conn: &Conn| conn.ends.contains(&device) && conn.ends.contains(&other);
+        other != device
+            && self.reaches(device, other)
+            && self.lets_through(device, other)
+            && self.lets_through(other, device)
+            && self.links_of(other) < most
+            && !self.conns.iter().any(|conn| conn.alive && both(conn))
+    }
+
+    fn link(&mut self, device: usize, other: usize) {
+        let ups = [self.latency(device, other), self.latency(device, other)];
+        // Checking who the other is takes its time at either end.
+        let ups = ups.map(|up| self.now + up + self.rng.random_range(50..1200));
+        let conn = self.conns.len();
+        self.conns.push(Conn { ends: [device, other], alive: true, last: ups });
+        for (end, up) in ups.into_iter().enumerate() {
+            self.net(up, Net::Up { conn, end });
         }
     }
 
