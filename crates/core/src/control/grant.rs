@@ -23,7 +23,7 @@ pub struct Grant {
     /// Who gives.
     #[n(3)]
     pub from: DeviceKey,
-    /// When.
+    /// When that was asked for which it answers.
     #[n(4)]
     pub time: Time,
     /// HPKE's encapsulated key.

@@ -17,6 +17,8 @@ pub struct Asking {
     pub request: OpId,
     /// Who asks.
     pub recipient: Recipient,
+    /// This device can give all the keys that it asked for by name.
+    pub all: bool,
 }
 
 /// What was asked for and what was given.
@@ -125,8 +127,9 @@ impl Keyring {
                 return None;
             }
             let recipient = self.recipient(*device, view)?;
-            let any = self.allowed(recipient, asked, view).next();
-            any.map(|_| Asking { request: asked.id, recipient })
+            let given = self.allowed(recipient, asked, view).count();
+            let all = given >= asked.wanted.len();
+            (given > 0).then_some(Asking { request: asked.id, recipient, all })
         })
     }
 
@@ -145,8 +148,9 @@ impl Keyring {
         let keys: Vec<_> = keys.take(Grant::MAX_KEYS).collect();
         let (community, room_tag, prekey) = (self.community, self.tag, recipient.prekey);
         let to = GrantTo { community, room_tag, device, prekey };
-        // No earlier than what it answers, whatever the two clocks say.
-        let (any, time) = (!keys.is_empty(), view.now.max(asked.time));
+        // That of what it answers: so all can tell which of the questions of a device it was,
+        // whatever the two clocks say.
+        let (any, time) = (!keys.is_empty(), asked.time);
         any.then(|| wrap::seal_grant(to, &keys, me, time, random)).flatten()
     }
 

@@ -13,7 +13,7 @@ use crate::time::{Duration, Time};
 const AGAIN: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(300));
 /// The same if a record tells of another list.
 const DOUBT: Duration = Duration::from_secs(30);
-/// How long after a reading that failed, and how often that doubles.
+/// How long after a reading that failed or told of nothing new, and how often that doubles.
 const FAILED: (Duration, u32) = (Duration::from_secs(2), 5);
 
 /// See the module.
@@ -40,6 +40,16 @@ impl Reread {
     /// A record tells of another list than is known here.
     pub(super) const fn doubt(&mut self) {
         self.doubt = true;
+    }
+
+    /// The endpoints know of this version. If somebody spoke of a later one they lag behind it: they
+    /// are asked again, until it is more likely that there is no such version any more.
+    const fn compare(&mut self, read: u64) {
+        if self.spoken_of > read && self.failures <= FAILED.1 {
+            self.failures += 1;
+        } else {
+            (self.spoken_of, self.failures) = (read, 0);
+        }
     }
 
     /// When it is read next, if `known` is the newest version known.
@@ -94,11 +104,10 @@ impl Rooms {
     /// A quorum of endpoints told of changes.
     pub(super) fn changes(&mut self, from: u64, changes: &[Change], head: Head, now: Time) {
         self.have_read(now);
-        self.changes.failures = 0;
         let known = self.log.seats.newest();
         match self.log.seats.replace(from, changes, head) {
             Ok(()) => {
-                self.changes.spoken_of = head.version;
+                self.changes.compare(head.version);
                 if (from, head.version) != (known, known) {
                     self.keep_changes(from);
                     self.everything_unsettled();
@@ -109,8 +118,7 @@ impl Rooms {
             // Blocks were taken back, or what is kept here is another chain's.
             Err(SeatsError::Digest) if from > 0 => self.ask_changes(0),
             Err(_) if self.is_other(head) => self.ask_changes(0),
-            // The endpoints lag behind what was heard; it is asked again when somebody says so.
-            Err(_) => self.changes.spoken_of = self.changes.spoken_of.min(known),
+            Err(_) => self.changes.compare(known),
         }
     }
 

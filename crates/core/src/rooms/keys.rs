@@ -30,8 +30,9 @@ const ASK_GAP: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How much longer each waits than the one before it until it gives keys.
 const GRANT_STEP: Duration = Duration::from_millis(500);
-/// How much longer those wait who are not linked with who asks: they do not see who else is.
-const GRANT_FAR: Duration = Duration::from_secs(4);
+/// How much longer those wait who are not linked with who asks, as they do not see who else is; and
+/// those who cannot give all that is asked for.
+const GRANT_LATER: Duration = Duration::from_secs(4);
 /// How often it is looked for requests that could not be answered when they came.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
 /// How fresh the chain's word on a wallet must be when it is given keys.
@@ -269,13 +270,19 @@ impl Rooms {
             room.keyring.wanted().filter(away).map(|(epoch, _)| epoch).collect();
         let [coming, other] = COMING;
         let before = std::mem::take(&mut room.lacking);
-        for epoch in room.keyring.missing() {
+        // Somebody gave some of what was asked for: another may have the rest.
+        let missing: SmallSet<_> = room.keyring.missing().collect();
+        let gave = |(epoch, it): (&EpochId, &Lacking)| it.asked > 0 && !missing.contains(epoch);
+        let gave = before.iter().any(gave);
+        for epoch in missing.iter().copied() {
             let wait = if sealed.contains(&epoch) { coming } else { other };
             let first = Lacking { since: now, due: now + wait, asked: 0 };
             let mut lacking = before.get(&epoch).copied().unwrap_or(first);
             if lacking.asked == 0 {
                 // Its page came, and there is nothing of use to us on it.
                 lacking.due = lacking.since + wait;
+            } else if gave {
+                (lacking.due, lacking.asked) = (lacking.due.min(now), 1);
             }
             room.lacking.insert(epoch, lacking);
         }
@@ -335,7 +342,7 @@ impl Rooms {
             return;
         }
         let asking: Vec<Asking> = room.keyring.asking(self.log.view(shown)).collect();
-        for Asking { request, recipient } in asking {
+        for Asking { request, recipient, all } in asking {
             let device = recipient.device;
             let known = self.handouts.get(&(tag, device)).is_some_and(|it| it.request == request);
             let may = self.approved.contains(&device) || self.log.is_settled(device, now);
@@ -347,8 +354,9 @@ impl Rooms {
                 continue;
             }
             let present: Vec<_> = self.linked.iter().copied().collect();
-            let far = if present.contains(&device) { Duration::ZERO } else { GRANT_FAR };
-            let wait = far + keyring::delay(self.device(), &present, &request.0, GRANT_STEP);
+            let later = |behind| if behind { GRANT_LATER } else { Duration::ZERO };
+            let later = later(!present.contains(&device)) + later(!all);
+            let wait = later + keyring::delay(self.device(), &present, &request.0, GRANT_STEP);
             let handout =
                 Handout { request, wallet: recipient.wallet, at: now + wait, asked: None };
             self.handouts.insert((tag, device), handout);

@@ -31,6 +31,26 @@ fn a_removed_member_cannot_read_on_and_what_it_held_back_counts_for_nobody() {
 }
 
 #[test]
+fn a_removal_is_read_of_although_the_endpoints_lag_behind_what_was_heard() {
+    let (mut town, room) = Town::with_room(4);
+    let before = town.list();
+    town.change(4, 0);
+    town.stale.extend(vec![before; 9]);
+    town.hear();
+    town.run(LONG);
+    assert!(town.stale.is_empty(), "it was not asked again");
+    let version = town.list().newest();
+    assert!(town.people.iter().all(|person| person.counts.version == version));
+    town.open_all(room);
+    town.isolate(3);
+    town.say(0, room, "without four");
+    town.bring_back(3);
+    town.run(LONG);
+    assert_eq!(town.people[2].said(), ["without four"]);
+    assert!(town.people[3].said().is_empty());
+}
+
+#[test]
 fn what_a_removed_member_said_before_stays() {
     let (mut town, room) = Town::with_room(4);
     town.open_all(room);

@@ -25,6 +25,8 @@ pub(crate) struct Town {
     pub(crate) people: Vec<Person>,
     pub(crate) now: Time,
     seats: Seats,
+    /// What the chain's endpoints answer first, since they lag behind.
+    pub(crate) stale: VecDeque<Seats>,
     links: BTreeMap<(usize, usize), VecDeque<Frame>>,
     /// What each has seen of gossip.
     seen: BTreeSet<(usize, GossipId)>,
@@ -40,6 +42,7 @@ impl Town {
             people: Vec::new(),
             now: NOW,
             seats: Seats::default(),
+            stale: VecDeque::new(),
             links: BTreeMap::new(),
             seen: BTreeSet::new(),
             waiting: BTreeMap::new(),
@@ -85,6 +88,11 @@ impl Town {
         words[3][24..].copy_from_slice(&version.to_be_bytes());
         let rolling = alloy_primitives::keccak256(words.as_flattened()).0;
         self.seats.replace(version - 1, &[change], Head { version, rolling }).unwrap();
+    }
+
+    /// The chain's list of changes as it is now.
+    pub(crate) fn list(&self) -> Seats {
+        self.seats.clone()
     }
 
     /// Everybody hears of the newest version.
@@ -208,9 +216,11 @@ impl Town {
                 }
             }
             Outgoing::ReadChanges { from: version } => {
-                let changes = self.seats.after(version).to_vec();
-                let (version_now, from_version) = (self.seats.newest(), version);
-                let rolling = self.seats.rolling(version_now).unwrap();
+                let stale = self.stale.pop_front();
+                let seats = stale.as_ref().unwrap_or(&self.seats);
+                let changes = seats.after(version).to_vec();
+                let (version_now, from_version) = (seats.newest(), version);
+                let rolling = seats.rolling(version_now).unwrap();
                 let head = Head { version: version_now, rolling };
                 let incoming = Incoming::Changes { from: from_version, changes, head };
                 self.people[from].tell(incoming, now);
