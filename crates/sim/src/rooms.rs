@@ -29,6 +29,8 @@ mod promises;
 mod secrets;
 mod town;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use town::Town;
 
 /// What to run.
@@ -63,16 +65,61 @@ pub struct Report {
     pub epochs: usize,
     /// How often two records cut a device off at different ops.
     pub different_cuts: usize,
-    /// How often the chain's list of changes was replaced by another.
-    pub reorgs: usize,
+    /// What went wrong.
+    pub faults: Faults,
+    /// How many control items of each kind were made.
+    pub items: BTreeMap<&'static str, u64>,
+    /// How many frames of sync were sent, and how many bytes they were.
+    pub sync: (u64, u64),
+    /// How many ops were written by those who had lost their seat and did not know.
+    pub blind: u64,
+    /// How often an epoch was made without a device that had been a member's: it never got the key.
+    pub withheld: usize,
+    /// How long after the last fault all was well, in milliseconds.
+    pub settled: u64,
+}
+
+/// What went wrong in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Faults {
     /// How often a device was killed.
     pub kills: u64,
     /// How often a link was cut.
     pub cuts: u64,
     /// How many messages of gossip came to a device, and how many of them were lost.
     pub gossip: (u64, u64),
-    /// How long after the last fault all was well, in milliseconds.
-    pub settled: u64,
+    /// How many commits found no space.
+    pub full: u64,
+    /// How often the community fell apart.
+    pub partitions: u64,
+    /// How far the clocks of two devices were apart, in milliseconds.
+    pub skew: u64,
+    /// How often somebody lost the seat, and how often of these while the community was apart.
+    pub removals: (u64, u64),
+    /// How often the chain's list of changes was replaced by another, and how often of these while
+    /// the community was apart.
+    pub reorgs: (u64, u64),
+    /// How many devices were revoked.
+    pub revoked: usize,
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kills, cuts, gossip, full, partitions, skew, removals, reorgs, revoked } = self;
+        write!(
+            f,
+            "{partitions} partitions, {} of {} seats lost in them, {} of {} reorgs in them, \
+             {revoked} devices revoked, clocks up to {} s apart, {kills} kills, {cuts} links cut, \
+             {} of {} messages of gossip lost, {full} commits without space",
+            removals.1,
+            removals.0,
+            reorgs.1,
+            reorgs.0,
+            skew / 1000,
+            gossip.1,
+            gossip.0
+        )
+    }
 }
 
 /// A promise that did not hold.

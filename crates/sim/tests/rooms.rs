@@ -6,15 +6,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 fn holds(seed: u64, members: usize, minutes: u64) -> Report {
     let report = run(Config { seed, members, minutes, verbose: false });
     let report = report.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
-    let lost = report.gossip.1 * 100 / report.gossip.0.max(1);
+    let faults = &report.faults;
+    let lost = faults.gossip.1 * 100 / faults.gossip.0.max(1);
     assert!((10..=30).contains(&lost), "seed {seed}: {lost} % of gossip was lost");
-    assert!(report.messages > 10 && report.kills > 0 && report.cuts > 10, "{report:?}");
+    assert_eq!(faults.partitions, 3, "seed {seed}");
+    assert!(faults.kills > 0 && faults.cuts > 10, "seed {seed}: {faults}");
+    assert!(report.messages > 10 && report.epochs > 0, "seed {seed}: {report:?}");
     report
 }
 
 #[test]
+fn fifty_members_show_the_same_and_lose_nothing() {
+    let report = holds(1, 50, 3);
+    let faults = &report.faults;
+    assert_eq!(faults.skew, 300_000);
+    assert!(report.devices > 50 && faults.full > 0 && faults.revoked > 0, "{report:?}");
+    // While the community was apart members lost their seats, did not know and wrote on, the chain
+    // took back blocks, and different parts cut the same device off at different ops.
+    assert!(faults.removals.1 > 3 && faults.reorgs.1 > 0, "{faults}");
+    assert!(report.blind > 3 && report.different_cuts > 0, "{report:?}");
+    assert!(report.withheld > 50, "no key was kept from anybody: {report:?}");
+}
+
+#[test]
 fn small_communities_show_the_same_and_lose_nothing() {
-    for seed in 0..60 {
+    for seed in 0..100 {
         holds(seed, 4, 4);
     }
     for seed in 100..120 {

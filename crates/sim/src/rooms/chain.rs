@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     states: Vec<(u64, Seats)>,
-    pub(super) reorgs: usize,
     /// Whose changes were taken back or came in place of others: since or until which version they
     /// have a seat is another then, also for what was written before.
     moved: BTreeSet<Wallet>,
@@ -44,7 +43,6 @@ impl Chain {
 
     /// Blocks are taken back: these changes stand in place of the last `depth`.
     pub(super) fn reorg(&mut self, now: u64, depth: u64, changes: &[Change]) {
-        self.reorgs += 1;
         let from = self.now().newest().saturating_sub(depth);
         let taken = self.now().after(from).to_vec();
         self.moved.extend(taken.iter().chain(changes).map(|change| change.account));

@@ -37,7 +37,7 @@ impl Town {
             let head = self.devices[device].kill(last);
             self.note_list(device, head);
             self.cut_all_of(device);
-            self.report.kills += 1;
+            self.report.faults.kills += 1;
         }
     }
 
@@ -150,7 +150,10 @@ impl Town {
         disk.busy = false;
         let Some((ticket, request)) = disk.waiting.pop_front() else { return };
         let result = match &request {
-            Request::Commit(_) if full => Err(StoreError::Quota),
+            Request::Commit(_) if full => {
+                self.report.faults.full += 1;
+                Err(StoreError::Quota)
+            }
             Request::Commit(_) => {
                 let items = super::promises::items_of(&request);
                 let head = super::secrets::head_of(&request);
@@ -178,10 +181,10 @@ impl Town {
         if !self.devices[device].is_open() || !self.devices[device].gossip.insert(id) {
             return;
         }
-        self.report.gossip.0 += 1;
+        self.report.faults.gossip.0 += 1;
         // Lost for good here: nobody brings it a second time.
         if self.rng.random_range(0..5) == 0 {
-            self.report.gossip.1 += 1;
+            self.report.faults.gossip.1 += 1;
             return;
         }
         self.devices[device].judging = Some(id);

@@ -12,6 +12,9 @@ use rand::Rng;
 /// What happened on the chain within this time may be taken back, in milliseconds.
 const TAKEN_BACK: u64 = 60_000;
 
+/// One member loses the seat in each partition, and one more of so many.
+const REMOVED: usize = 25;
+
 /// One thing that goes wrong, or is done.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
@@ -76,9 +79,7 @@ impl Town {
             Fault::FallApart { parts, length } => self.fall_apart(parts, length),
             Fault::Heal => self.heal(),
             Fault::Found { number, policy } => self.found(number, policy),
-            Fault::Seat { device, kind } => {
-                self.chain.change(self.now, self.devices[device].address, kind);
-            }
+            Fault::Seat { device, kind } => self.seat(device, kind),
             Fault::Promote => {
                 let kind = self.rng.random_range(1..=2);
                 if let Some(device) = self.somebody() {
@@ -110,6 +111,8 @@ impl Town {
     /// Parts that hear nothing of each other; in them a seat is lost of which one part hears late,
     /// and everywhere people write on.
     fn fall_apart(&mut self, parts: u8, length: u64) {
+        self.apart = true;
+        self.report.faults.partitions += 1;
         for device in 0..self.devices.len() {
             self.devices[device].side = self.rng.random_range(0..parts);
         }
@@ -120,7 +123,8 @@ impl Town {
         for device in self.devices.iter_mut().filter(|device| device.side == late) {
             device.lag = lag;
         }
-        if let Some(victim) = self.somebody() {
+        for _ in 0..=self.config.members / REMOVED {
+            let Some(victim) = self.somebody() else { break };
             self.in_a_while(1000, length / 8, Fault::Write { device: victim });
             self.in_a_while(1000, length / 8, Fault::Write { device: victim });
             let kind = if self.rng.random_bool(0.5) { 0 } else { 255 };
@@ -139,6 +143,7 @@ impl Town {
     }
 
     fn heal(&mut self) {
+        self.apart = false;
         for device in &mut self.devices {
             (device.side, device.lag) = (0, Some(0));
         }
@@ -186,7 +191,20 @@ impl Town {
                 other.into_iter().collect()
             }
         };
+        let (all, apart) = &mut self.report.faults.reorgs;
+        *all += 1;
+        *apart += u64::from(self.apart);
         self.chain.reorg(self.now, depth, &changes);
+    }
+
+    fn seat(&mut self, device: usize, kind: u8) {
+        let (address, seats) = (self.devices[device].address, self.chain.now());
+        if seats.admits(address, seats.newest()) && matches!(kind, 0 | 255) {
+            let (all, apart) = &mut self.report.faults.removals;
+            *all += 1;
+            *apart += u64::from(self.apart);
+        }
+        self.chain.change(self.now, address, kind);
     }
 
     fn again(&mut self, change: Change) {

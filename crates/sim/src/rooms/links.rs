@@ -104,7 +104,7 @@ impl Town {
         if !std::mem::replace(&mut self.conns[conn].alive, false) {
             return;
         }
-        self.report.cuts += 1;
+        self.report.faults.cuts += 1;
         for end in 0..2 {
             let at = self.within(50, NOTICE).max(self.conns[conn].last[end] + 1);
             self.net(at, Net::Down { conn, end });
@@ -146,6 +146,8 @@ impl Town {
         let Some(conn) = self.devices[from].sessions.get(&to).copied() else {
             return self.fail(format!("{from} speaks to {to}, with whom it has no link"));
         };
+        self.report.sync.0 += 1;
+        self.report.sync.1 += frame.len() as u64;
         let (at, end) = self.arrives(conn, from, to);
         self.net(at, Net::Frame { conn, end, frame });
     }

@@ -31,6 +31,12 @@ impl Town {
             // The owner has one device, and those who come late too.
             let wallet = if second { number - members + 2 } else { number + 1 };
             let (seed, ahead) = (self.rng.random(), self.rng.random_range(-SKEW / 2..=SKEW / 2));
+            // Two are as far apart as clocks may be.
+            let ahead = match number {
+                1 => SKEW / 2,
+                2 => -SKEW / 2,
+                _ => ahead,
+            };
             let device = Device::new(wallet as u8, seed, ahead);
             self.by_key.insert(device.key, number);
             self.devices.push(device);

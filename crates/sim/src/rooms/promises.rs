@@ -231,7 +231,9 @@ impl Town {
         }
         let (mine, theirs) = (&page.screen.messages, &first.screen.messages);
         if let Some(lacks) = theirs.keys().find(|id| !mine.contains_key(id)) {
-            return Some(format!("{about} lacks {lacks}, which {one} shows: {}", self.of(*lacks)));
+            let kept = self.promises.kept.get(lacks).and_then(|kept| kept.get(&other));
+            let what = format!("{about} lacks {lacks}, which it kept {kept:?} and {one} shows");
+            return Some(format!("{what}: {}", self.of(*lacks)));
         }
         if let Some(more) = mine.keys().find(|id| !theirs.contains_key(id)) {
             return Some(format!("{about} shows {more}, and {one} does not: {}", self.of(*more)));

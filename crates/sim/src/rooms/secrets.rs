@@ -1,6 +1,7 @@
 //! Who holds which keys: nobody those of epochs that were made in the knowledge that they have no
 //! seat any more.
 
+use super::device::Device;
 use super::town::Town;
 use chats_core::control::{ControlItem, Cut, EpochRecord, RoomKind};
 use chats_core::epoch::{EpochId, RoomTag};
@@ -103,6 +104,7 @@ impl Town {
         if let Ok(item) = &item
             && item.device() == Some(self.devices[device].key)
         {
+            *self.report.items.entry(item.name()).or_default() += 1;
             self.tell_of(device, item);
         }
         match item {
@@ -177,11 +179,28 @@ impl Town {
         self.fail(format!("{device} {what}: {epoch:?} in {room:?}, by {maker}"));
     }
 
+    /// How often an epoch was made that a device must never be able to open: one that could open
+    /// those before. (Where it has such a key, that was noticed as it kept it.)
+    pub(super) fn withheld(&self) -> usize {
+        let lost = |made: &Made, device: &Device| {
+            let seats = self.chain.state(made.state);
+            let before = (0..made.version).any(|version| seats.admits(device.address, version));
+            let gone = before && !seats.admits(device.address, made.version);
+            self.secrets.kinds.get(&made.room).is_some_and(|kind| kind.includes(device.address))
+                && (gone || made.revoked.contains(&device.key))
+                && !self.chain.seated_since(made.state + 1, device.address)
+        };
+        let made = self.secrets.made.values();
+        made.map(|made| self.devices.iter().filter(|device| lost(made, device)).count()).sum()
+    }
+
     /// A device writes an op: under keys that none has who has no seat as far as it knows.
     fn op_written(&mut self, device: usize, room: RoomTag, id: OpId, bytes: &[u8]) {
         let Ok(envelope) = Envelope::decode(bytes) else {
             return self.fail(format!("{device} writes what is no op"));
         };
+        let now = self.chain.now();
+        self.report.blind += u64::from(!now.admits(self.devices[device].address, now.newest()));
         let Some((knows, version, since)) = self.devices[device].knows else { return };
         let epoch = self.secrets.made.get(&envelope.signed().epoch);
         let (Some(made), Some(kind)) = (epoch, self.secrets.kind(room)) else {

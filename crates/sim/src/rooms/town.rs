@@ -58,6 +58,8 @@ pub(super) struct Town {
     pub(super) owed: Vec<Change>,
     pub(super) promises: Promises,
     pub(super) secrets: Secrets,
+    /// The community is in parts.
+    pub(super) apart: bool,
     /// No more faults, and no more that people do.
     pub(super) quiet: bool,
     pub(super) report: Report,
@@ -79,6 +81,7 @@ impl Town {
             owed: Vec::new(),
             promises: Promises::default(),
             secrets: Secrets::default(),
+            apart: false,
             quiet: false,
             report: Report::default(),
             trace: Trace::new(),
@@ -109,6 +112,9 @@ impl Town {
                 self.report.rooms = tags.len();
                 break;
             }
+            if self.config.verbose {
+                eprintln!("{:>8}    {} things differ", self.now, wrong.len());
+            }
             if self.now > end + PATIENCE {
                 wrong.truncate(8);
                 self.fail(wrong.join("\n"));
@@ -120,7 +126,11 @@ impl Town {
         self.report.devices = self.devices.len();
         self.report.epochs = self.secrets.len();
         self.report.different_cuts = self.secrets.different_cuts();
-        self.report.reorgs = self.chain.reorgs;
+        self.report.withheld = self.withheld();
+        let ahead = self.devices.iter().map(|device| device.ahead);
+        let skew = ahead.clone().max().unwrap_or(0) - ahead.min().unwrap_or(0);
+        self.report.faults.skew = skew.unsigned_abs();
+        self.report.faults.revoked = self.promises.revoked.len();
         Ok(self.report)
     }
 
