@@ -26,6 +26,7 @@ mod log;
 mod recover;
 mod restore;
 mod room;
+mod said;
 mod seam;
 mod seek;
 mod show;
@@ -42,6 +43,7 @@ use crate::certificate::DeviceCertificate;
 use crate::epoch::RoomTag;
 use crate::id::{Community, DeviceKey, DeviceSecret, Wallet};
 use crate::keyring::Keyring;
+use crate::op::OpId;
 use crate::random::Generator;
 use crate::small::{SmallMap, SmallSet};
 use crate::store::SetId;
@@ -54,6 +56,7 @@ use keys::Handout;
 use log::Log;
 use restore::Reading;
 use room::{Loading, Room};
+use said::Said;
 use seek::Seeking;
 use show::Screen;
 use std::collections::VecDeque;
@@ -87,6 +90,8 @@ pub struct Rooms {
     /// Members that are linked.
     linked: SmallSet<DeviceKey>,
     seeking: Seeking,
+    /// What there is, as others say, and is not here.
+    said: SmallMap<(SetId, OpId), Said>,
     disk: Disk,
     reading: Option<Reading>,
     held_back: VecDeque<Incoming>,
@@ -122,6 +127,7 @@ impl Rooms {
             sessions,
             linked: SmallSet::new(),
             seeking: Seeking::default(),
+            said: SmallMap::new(),
             disk: Disk::default(),
             reading: Some(Reading::default()),
             held_back: VecDeque::new(),
@@ -172,7 +178,7 @@ impl Rooms {
         let mut due = vec![self.disk.wake_at(), reading];
         if self.reading.is_none() {
             due.extend([self.sessions.wake_at(), self.screen.wake_at(), self.keys_wake_at()]);
-            due.push(self.changes_wake_at());
+            due.extend([self.changes_wake_at(), self.said_wake_at()]);
             for room in self.rooms.values() {
                 let early = room.early_at().map(|at| self.time.when(at));
                 due.extend([early, room.drafts_wake_at(), room.typing.values().copied().min()]);
@@ -272,6 +278,7 @@ impl Rooms {
         self.settle_rooms(now);
         self.settle_keys(now);
         self.send_drafts(now);
+        self.fetch_said(now);
         self.sync(crate::sync::Input::Tick, now);
         self.settle_rooms(now);
         self.seek(now);

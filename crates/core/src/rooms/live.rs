@@ -92,24 +92,6 @@ impl Rooms {
         }
     }
 
-    /// Somebody has what is too large for gossip: it is fetched by sync.
-    fn have_said(&mut self, source: DeviceKey, set: SetId, id: OpId, now: Time) -> GossipVerdict {
-        let own = self.wallet();
-        let known = if set == SetId::CONTROL {
-            Some(self.log.ids.knows(&id))
-        } else {
-            let room = self.rooms.get(&room::tag_of(set)).filter(|room| room.is_of(own));
-            room.map(|room| room.ids.knows(&id))
-        };
-        match known {
-            Some(false) => {
-                self.sync(crate::sync::Input::Has(source), now);
-                GossipVerdict::Accept
-            }
-            _ => GossipVerdict::Ignore,
-        }
-    }
-
     fn typing_said(&mut self, typing: &SealedTyping, now: Time) -> GossipVerdict {
         let (community, shown) = (self.me.community, self.time.shown(now));
         let Some(room) = self.rooms.get_mut(&typing.room) else { return GossipVerdict::Ignore };

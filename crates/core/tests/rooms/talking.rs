@@ -184,6 +184,27 @@ fn two_talk_alone_and_a_third_sees_nothing_of_it() {
 }
 
 #[test]
+fn long_messages_come_soon_although_who_passes_on_word_of_them_has_to_fetch_them_too() {
+    let (mut town, room) = Town::with_room(4);
+    town.open_all(room);
+    town.run(LONG);
+    // In a row: each hears of it from the one before.
+    for (one, other) in [(0, 2), (0, 3), (1, 3)] {
+        town.cut(one, other);
+    }
+    let mut all = Vec::new();
+    for number in 0..12 {
+        all.push(format!("{number} {}", "long ".repeat(1900)));
+        town.say(0, room, all.last().unwrap());
+        town.run(Duration::from_secs(25));
+        for (who, person) in town.people.iter().enumerate() {
+            assert_eq!(person.said().len(), all.len(), "person {who}, message {number}");
+        }
+        town.run(LONG);
+    }
+}
+
+#[test]
 fn two_who_talk_alone_seek_each_other_when_they_are_not_linked() {
     let (mut town, _) = Town::with_room(5);
     town.cut(2, 3);
