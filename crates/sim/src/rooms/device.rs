@@ -2,6 +2,7 @@
 
 use super::promises::Deed;
 use chats_core::certificate::DeviceCertificate;
+use chats_core::control::ControlItem;
 use chats_core::epoch::RoomTag;
 use chats_core::fixtures::{self, COMMUNITY, TestWallet};
 use chats_core::gossip::GossipId;
@@ -37,6 +38,33 @@ pub(super) struct Screen {
     pub(super) counts: Counts,
 }
 
+/// What a log says of devices.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    certified: BTreeSet<DeviceKey>,
+    revoked: BTreeSet<DeviceKey>,
+}
+
+impl Heard {
+    pub(super) fn take(&mut self, item: &ControlItem) {
+        match item {
+            ControlItem::Certificate(certificate) => {
+                self.certified.insert(certificate.statement.device);
+            }
+            ControlItem::Revoke(revoke) => {
+                self.revoked.insert(revoke.device);
+            }
+            _ => {}
+        }
+    }
+
+    /// Devices that are known to be revoked. (Of one without a certificate nobody can tell whose it
+    /// is, and so who may revoke it.)
+    pub(super) fn revoked(&self) -> BTreeSet<DeviceKey> {
+        self.revoked.intersection(&self.certified).copied().collect()
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -70,8 +98,9 @@ pub(super) struct Device {
     pub(super) polled: u64,
     /// Which of the lists its rooms kept last, up to which version, and since when.
     pub(super) knows: Option<(usize, u64, u64)>,
-    /// Revocations that it has in its log.
-    pub(super) revoked: BTreeSet<DeviceKey>,
+    /// What its log says of devices, and of that what is on its disk.
+    pub(super) heard: Heard,
+    pub(super) kept: Heard,
     pub(super) acted: u64,
     pub(super) deeds: BTreeMap<u64, Deed>,
     pub(super) screen: Screen,
@@ -103,7 +132,8 @@ impl Device {
             told_version: 0,
             polled: 0,
             knows: None,
-            revoked: BTreeSet::new(),
+            heard: Heard::default(),
+            kept: Heard::default(),
             acted: 0,
             deeds: BTreeMap::new(),
             screen: Screen::default(),
@@ -145,6 +175,7 @@ impl Device {
         self.seeks.clear();
         self.told_version = 0;
         self.deeds.clear();
+        self.heard = self.kept.clone();
         self.screen = Screen::default();
         head.filter(|_| done)
     }

@@ -157,10 +157,12 @@ impl Town {
             Request::Commit(_) => {
                 let items = super::promises::items_of(&request);
                 let head = super::secrets::head_of(&request);
+                let heard = super::secrets::items_in(&request);
                 let result = self.devices[device].disk.serve(request);
                 if result.is_ok() {
                     self.note_kept(device, items);
                     self.note_list(device, head);
+                    heard.iter().for_each(|item| self.devices[device].kept.take(item));
                 }
                 result
             }

@@ -68,6 +68,16 @@ pub(super) fn head_of(request: &Request) -> Option<Head> {
     wire::decode("head", row.value.as_ref()?).ok()
 }
 
+/// The control items that a commit keeps.
+pub(super) fn items_in(request: &Request) -> Vec<ControlItem> {
+    let Request::Commit(batch) = request else { return Vec::new() };
+    let items = batch.changes.iter().filter_map(|(set, change)| match change {
+        Change::Append { bytes, .. } if *set == SetId::CONTROL => ControlItem::decode(bytes).ok(),
+        _ => None,
+    });
+    items.collect()
+}
+
 impl Town {
     /// A device has this list of changes on disk.
     pub(super) fn note_list(&mut self, device: usize, head: Option<Head>) {
@@ -111,10 +121,8 @@ impl Town {
             Ok(ControlItem::Record(record)) if record.author == self.devices[device].key => {
                 self.epoch_made(device, *record);
             }
-            Ok(ControlItem::Revoke(revoke)) => {
-                self.devices[device].revoked.insert(revoke.device);
-            }
-            _ => {}
+            Ok(item) => self.devices[device].heard.take(&item),
+            Err(_) => {}
         }
     }
 
@@ -150,7 +158,7 @@ impl Town {
             room: record.room_tag,
             state,
             version: record.version,
-            revoked: self.devices[device].revoked.clone(),
+            revoked: self.devices[device].heard.revoked(),
             maker: record.author,
             cuts: record.cuts,
         };
