@@ -42,6 +42,11 @@ impl Reread {
         self.doubt = true;
     }
 
+    /// Whether there may be another list than the one that is known here.
+    pub(super) const fn is_doubted(&self) -> bool {
+        self.doubt || self.under_way
+    }
+
     /// The endpoints know of this version. If somebody spoke of a later one they lag behind it: they
     /// are asked again, until it is more likely that there is no such version any more.
     const fn compare(&mut self, read: u64) {
@@ -75,7 +80,6 @@ impl Rooms {
     /// Asks for the list of changes from a version on, unless that is under way.
     pub(super) fn ask_changes(&mut self, from: u64) {
         if !std::mem::replace(&mut self.changes.under_way, true) {
-            self.changes.doubt = false;
             self.say(Outgoing::ReadChanges { from });
         }
     }
@@ -104,6 +108,7 @@ impl Rooms {
     /// A quorum of endpoints told of changes.
     pub(super) fn changes(&mut self, from: u64, changes: &[Change], head: Head, now: Time) {
         self.have_read(now);
+        self.changes.doubt = false;
         let known = self.log.seats.newest();
         match self.log.seats.replace(from, changes, head) {
             Ok(()) => {

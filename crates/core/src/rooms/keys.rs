@@ -363,8 +363,13 @@ impl Rooms {
         }
     }
 
-    /// Gives the keys that are due, to wallets that the chain lets in just now.
+    /// Gives the keys that are due, to wallets that the chain lets in just now. None while a record
+    /// tells of another list of changes: in that one the wallet may have no seat, and the keys of
+    /// epochs that were made by it are among those that are held.
     fn hand_out(&mut self, now: Time) {
+        if self.changes.is_doubted() {
+            return;
+        }
         let due: Vec<_> = self.handouts.iter().filter(|(_, it)| it.at <= now).collect();
         let due: Vec<_> = due.into_iter().map(|(place, it)| (*place, *it)).collect();
         for ((tag, device), handout) in due {
@@ -403,6 +408,7 @@ impl Rooms {
             Some(asked) => (asked + FRESH / 4).max(it.at),
             None => it.at,
         });
+        let handouts = handouts.filter(|_| !self.changes.is_doubted());
         let missing = self.rooms.values().filter_map(|room| self.ask_at(room));
         let prekey = self.log.prekey_times.first().map(|made| self.time.when(*made + PREKEY_AGE));
         let again = self.prepared + LOOK_AGAIN;

@@ -51,6 +51,32 @@ fn a_removal_is_read_of_although_the_endpoints_lag_behind_what_was_heard() {
 }
 
 #[test]
+fn no_key_of_a_list_that_is_not_known_is_given_to_one_of_a_list_that_may_be_over() {
+    let (mut town, room) = Town::with_room(3);
+    town.change(4, 1);
+    town.hear();
+    let late = town.come(4, 4);
+    town.link(0, late);
+    town.run(Duration::from_secs(10));
+    town.open_all(room);
+    // Four got keys just now, so the chain was asked about it. It takes back that four has a seat:
+    // something else changed, for which there is a new epoch.
+    // One of the others cannot read that.
+    town.unreachable_from = Some(0);
+    town.change_at(town.list().newest(), 2, 1);
+    town.restart(1);
+    town.link(0, 1);
+    town.run(MOMENT);
+    town.say(1, room, "without four");
+    town.run(LONG);
+    assert_eq!(town.people[0].said(), ["without four"]);
+    assert!(town.people[late].said().is_empty());
+    town.unreachable_from = None;
+    town.run(LONG);
+    assert!(town.people[late].said().is_empty());
+}
+
+#[test]
 fn what_a_removed_member_said_before_stays() {
     let (mut town, room) = Town::with_room(4);
     town.open_all(room);

@@ -27,6 +27,8 @@ pub(crate) struct Town {
     seats: Seats,
     /// What the chain's endpoints answer first, since they lag behind.
     pub(crate) stale: VecDeque<Seats>,
+    /// It answers to none of these.
+    pub(crate) unreachable_from: Option<usize>,
     links: BTreeMap<(usize, usize), VecDeque<Frame>>,
     /// What each has seen of gossip.
     seen: BTreeSet<(usize, GossipId)>,
@@ -43,6 +45,7 @@ impl Town {
             now: NOW,
             seats: Seats::default(),
             stale: VecDeque::new(),
+            unreachable_from: None,
             links: BTreeMap::new(),
             seen: BTreeSet::new(),
             waiting: BTreeMap::new(),
@@ -79,8 +82,12 @@ impl Town {
     }
 
     pub(crate) fn change(&mut self, account: u8, kind: u8) {
+        self.change_at(self.seats.newest() + 1, account, kind);
+    }
+
+    /// The chain takes back all changes from a version on, and this one comes in their place.
+    pub(crate) fn change_at(&mut self, version: u64, account: u8, kind: u8) {
         let change = Change { account: wallet(account), kind, time: self.now };
-        let version = self.seats.newest() + 1;
         let mut words = [[0; 32]; 4];
         words[0] = self.seats.rolling(version - 1).unwrap();
         words[1][31] = kind;
@@ -214,6 +221,9 @@ impl Town {
                     GossipVerdict::Ignore => {}
                     GossipVerdict::Reject => self.rejected += 1,
                 }
+            }
+            Outgoing::ReadChanges { .. } if self.unreachable_from == Some(from) => {
+                self.people[from].tell(Incoming::NoChanges, now);
             }
             Outgoing::ReadChanges { from: version } => {
                 let stale = self.stale.pop_front();

@@ -91,11 +91,13 @@ impl Town {
     /// A device is about to write this: epochs, ops and secrets among it are looked at.
     pub(super) fn secrets_written(&mut self, device: usize, request: &Request) {
         let Request::Commit(batch) = request else { return };
+        // With a list that it learns of just now it may rightly write what it could not before.
+        let news = head_of(request).is_some();
         for (set, change) in &batch.changes {
             let Change::Append { id, bytes, state, .. } = change else { continue };
             if *set == SetId::CONTROL {
                 self.item_written(device, bytes);
-            } else if *state == State::Queued {
+            } else if *state == State::Queued && !news {
                 self.op_written(device, RoomTag(set.0), *id, bytes);
             }
         }
