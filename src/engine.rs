@@ -4,6 +4,7 @@
 //! What takes time runs in tasks of its own, which report back as [`Happening`]s; so the engine
 //! itself never waits for anything but the next thing to happen.
 
+mod backup;
 mod diagnostics;
 mod notices;
 mod people;
@@ -180,6 +181,8 @@ struct Engine {
     subscriptions: Vec<Subscription>,
     /// The browser was asked to keep what is kept here.
     asked_to_persist: bool,
+    /// A backup that is being written or read.
+    backup: Option<backup::Backup>,
 }
 
 /// Starts the engine. It runs as long as the page.
@@ -202,6 +205,7 @@ pub fn start(model: Model) -> Actions {
         diagnostics: Diagnostics::default(),
         subscriptions: Vec::new(),
         asked_to_persist: false,
+        backup: None,
     };
     let (actions, asked) = mpsc::channel(QUEUE);
     let happenings = stream::select(receiver, asked.map(Happening::Action));
@@ -328,7 +332,7 @@ impl Engine {
             Happening::Seen => self.retry_relays(),
             Happening::Stolen => self.stolen(),
             Happening::Storage(usage) => {
-                self.model.rooms.persisted.set(Some(usage.persisted));
+                self.model.rooms.persisted.set(usage.persisted);
                 self.diagnostics.storage = Some(usage);
             }
         }

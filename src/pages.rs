@@ -1,6 +1,7 @@
 //! What there is to see, one module for each place.
 
 mod account;
+mod backup;
 mod call;
 mod connect;
 mod doctor;

@@ -23,7 +23,7 @@ pub use badge::Badge;
 pub use card::{Panel, Skeleton};
 pub use copy::CopyButton;
 pub use dialog::Dialog;
-pub use each::{When, each};
+pub use each::{When, changing, each, saying};
 pub use field::{TextField, Typed, typed};
 pub use icon::Icon;
 pub use live::{Live, LiveRegion};

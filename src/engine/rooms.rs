@@ -1,5 +1,6 @@
 //! What members write: between the worker that has the rooms and all the others.
 
+use super::backup::Backup;
 use super::diagnostics::object;
 use super::{Engine, Happening, views};
 use chats_chain::ReadError;
@@ -31,7 +32,12 @@ impl Engine {
         let Some(session) = self.session.as_mut() else { return };
         let wrote = matches!(action, Action::Write { .. });
         session.actions += 1;
-        session.rooms.tell(Incoming::Act { number: session.actions, action });
+        let number = session.actions;
+        let backup = Backup::of(number, &action);
+        session.rooms.tell(Incoming::Act { number, action });
+        if let Some(backup) = backup {
+            self.backup_begun(backup);
+        }
         // From the first message on there is something to lose. Some browsers ask the person, who
         // now sees what for.
         if wrote && !std::mem::replace(&mut self.asked_to_persist, true) {
@@ -66,9 +72,11 @@ impl Engine {
                 View::Counts(counts) => self.diagnostics.rooms = counts,
                 view => views::apply(self.model, view),
             },
-            Outgoing::Done { room, refused, .. } => self.rooms_done(room, refused),
-            // Nothing asks for one yet.
-            Outgoing::Backup { .. } => {}
+            Outgoing::Done { number, room, refused } => {
+                self.backup_done(number, refused.is_some());
+                self.rooms_done(room, refused);
+            }
+            Outgoing::Backup { number, part } => self.backup_part(number, &part),
         }
     }
 

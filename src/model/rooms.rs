@@ -26,8 +26,10 @@ pub struct Rooms {
     pub devices: RwSignal<Vec<DeviceView>>,
     /// How what is kept here stands.
     pub keeping: RwSignal<Keeping>,
-    /// Whether the browser promised not to delete it when space runs short, once it was asked.
-    pub persisted: RwSignal<Option<bool>>,
+    /// Whether the browser promised not to delete it when space runs short.
+    pub persisted: RwSignal<bool>,
+    /// What is being done about a backup, or was; empty before that.
+    pub backup: RwSignal<&'static str>,
     /// Whether a wallet is asked to sign a device out.
     pub revoking: RwSignal<bool>,
 }
@@ -42,7 +44,8 @@ impl Rooms {
             typing: RwSignal::new(None),
             devices: RwSignal::default(),
             keeping: RwSignal::new(Keeping::Good),
-            persisted: RwSignal::new(None),
+            persisted: RwSignal::new(false),
+            backup: RwSignal::new(""),
             revoking: RwSignal::new(false),
         }
     }
@@ -54,6 +57,7 @@ impl Rooms {
         self.typing.set(None);
         self.devices.set(Vec::new());
         self.keeping.set(Keeping::Good);
+        self.backup.set("");
     }
 
     /// What is known of a room, to be read in a reactive place.

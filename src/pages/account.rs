@@ -3,7 +3,7 @@
 use super::{ask, model};
 use crate::engine::Action;
 use crate::text::{self, shell};
-use crate::ui::{Icon, Portrait, ShortAddress};
+use crate::ui::{Icon, Portrait, ShortAddress, changing, press};
 use leptos::{html, prelude::*};
 
 /// Opens the menu with what concerns oneself; nothing while nobody is signed in.
@@ -17,12 +17,12 @@ pub fn AccountButton() -> impl IntoView {
             let _ = menu.hide_popover();
         }
     };
-    let sign_out = move |_| {
+    let sign_out = move || {
         close();
         ask.run(Action::SignOut);
     };
-    move || {
-        model.account.get().map(|account| {
+    changing(move || {
+        let menu = model.account.get().map(|account| {
             let wallet = account.wallet;
             view! {
                 <div class="account">
@@ -46,24 +46,26 @@ pub fn AccountButton() -> impl IntoView {
                             <Portrait wallet=wallet />
                             <div>
                                 <ShortAddress wallet=wallet />
-                                {account.role.map(|role| view! { <p class="quiet">{text::role(role)}</p> })}
+                                {account.role.map(|role| view! { <p class="quiet">{text::role(role)}</p> }.into_any())}
                             </div>
                         </div>
-                        <a class="menu-item" href="#/settings" on:click=move |_| close()>
+                        <a class="menu-item" href="#/settings" on:click=press(close)>
                             <Icon name="settings" />
                             {text::rooms::settings::TITLE}
                         </a>
-                        <a class="menu-item" href="#/doctor" on:click=move |_| close()>
+                        <a class="menu-item" href="#/doctor" on:click=press(close)>
                             <Icon name="shield" />
                             {text::DIAGNOSTICS}
                         </a>
-                        <button type="button" class="menu-item" on:click=sign_out>
+                        <button type="button" class="menu-item" on:click=press(sign_out)>
                             <Icon name="leave" />
                             {text::SIGN_OUT}
                         </button>
                     </div>
                 </div>
             }
-        })
-    }
+            .into_any()
+        });
+        menu.into_any()
+    })
 }

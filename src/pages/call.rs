@@ -4,7 +4,9 @@ use super::{ask, count_in, current_meeting, meeting_link, model, people_in};
 use crate::engine::Action;
 use crate::model::{MicrophoneStatus, Model, Person};
 use crate::text::{self, meeting};
-use crate::ui::{Banner, CopyButton, Icon, Live, NoticeCard, Tile, When, each};
+use crate::ui::{
+    Banner, Button, CopyButton, Icon, Live, NoticeCard, Tile, When, changing, each, press, saying,
+};
 use chats_core::id::{DeviceKey, MeetingName};
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
@@ -45,13 +47,11 @@ pub fn Call(
             <h2>{title}</h2>
             <When on=model.sound_blocked>
                 <Banner icon="sound" text=meeting::SOUND_BLOCKED>
-                    <button
-                        type="button"
-                        class="button button-primary"
-                        on:click=move |_| ask.run(Action::TurnOnSound)
-                    >
-                        {meeting::TURN_ON_SOUND}
-                    </button>
+                    <Button
+                        label=meeting::TURN_ON_SOUND
+                        look="button-primary"
+                        on_press=Callback::new(move |()| ask.run(Action::TurnOnSound))
+                    />
                 </Banner>
             </When>
             <MicrophoneTrouble />
@@ -70,7 +70,7 @@ pub fn Call(
                 <HandButton />
                 <span class="here">
                     <Icon name="people" />
-                    <span>{move || people.with(Vec::len)} <span>" "{meeting::HERE}</span></span>
+                    <span>{saying(move || people.with(Vec::len).to_string())} <span>" "{meeting::HERE}</span></span>
                 </span>
                 <LeaveButton />
             </div>
@@ -86,12 +86,12 @@ fn MicrophoneTrouble() -> impl IntoView {
         ask.run(Action::OpenMicrophone(model.microphone_id.get_untracked()));
     });
     let microphone = Memo::new(move |_| model.microphone.get());
-    move || match microphone.get() {
+    changing(move || match microphone.get() {
         MicrophoneStatus::Problem(problem) => {
-            Some(view! { <NoticeCard problem=problem on_retry=again /> })
+            view! { <NoticeCard problem=problem on_retry=again /> }.into_any()
         }
-        _ => None,
-    }
+        _ => ().into_any(),
+    })
 }
 
 /// Mutes and unmutes.
@@ -106,11 +106,11 @@ fn MuteButton() -> impl IntoView {
             class="button button-bar"
             data-muted=move || muted.get().to_string()
             title=meeting::MUTE_KEY
-            on:click=move |_| ask.run(Action::SetMuted(!muted.get_untracked()))
+            on:click=press(move || ask.run(Action::SetMuted(!muted.get_untracked())))
         >
             <Icon name=Signal::derive(move || if muted.get() { "mic-off" } else { "mic" }) />
             <span>
-                {word} <span class="visually-hidden">" "{meeting::MUTE_WHAT}</span>
+                {saying(word)} <span class="visually-hidden">" "{meeting::MUTE_WHAT}</span>
             </span>
         </button>
     }
@@ -128,11 +128,11 @@ fn HandButton() -> impl IntoView {
             class="button button-bar button-hand"
             data-raised=move || raised.get().to_string()
             title=meeting::HAND_KEY
-            on:click=move |_| ask.run(Action::SetHand(!raised.get_untracked()))
+            on:click=press(move || ask.run(Action::SetHand(!raised.get_untracked())))
         >
             <Icon name="hand" />
             <span>
-                {word} <span class="visually-hidden">" "{meeting::HAND}</span>
+                {saying(word)} <span class="visually-hidden">" "{meeting::HAND}</span>
             </span>
         </button>
     }
@@ -146,7 +146,7 @@ fn LeaveButton() -> impl IntoView {
         <button
             type="button"
             class="button button-bar button-danger"
-            on:click=move |_| ask.run(Action::Leave)
+            on:click=press(move || ask.run(Action::Leave))
         >
             <Icon name="leave" />
             <span>
@@ -162,8 +162,8 @@ pub fn CallStrip() -> impl IntoView {
     let model = model();
     let current = current_meeting(model);
     act_by_key(model, ask());
-    move || {
-        current.get().map(|name| {
+    changing(move || {
+        let strip = current.get().map(|name| {
             let title = text::meeting_title(&name);
             let label = title.clone();
             let count = count_in(model, name.clone());
@@ -171,14 +171,16 @@ pub fn CallStrip() -> impl IntoView {
                 <aside class="call-bar call-strip" aria-label=label>
                     <a class="call-strip-link" href=meeting_link(model, &name)>
                         <span>{title}</span>
-                        <span class="quiet">{move || meeting::in_call(count.get())}</span>
+                        <span class="quiet">{saying(move || meeting::in_call(count.get()))}</span>
                     </a>
                     <MuteButton />
                     <LeaveButton />
                 </aside>
             }
-        })
-    }
+            .into_any()
+        });
+        strip.into_any()
+    })
 }
 
 /// While in a meeting M mutes and unmutes, and H raises and lowers the hand, unless somebody is

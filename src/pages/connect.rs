@@ -4,7 +4,7 @@ use super::{ask, model};
 use crate::engine::Action;
 use crate::model::{Model, Stage, WalletChoice};
 use crate::text::{self, welcome};
-use crate::ui::{Dialog, Icon, When, each};
+use crate::ui::{Button, Dialog, Icon, When, changing, each, press, saying};
 use leptos::prelude::*;
 
 /// Whether the chooser is open. Provided as context.
@@ -46,18 +46,17 @@ pub fn ConnectDialog() -> impl IntoView {
     // A test wallet's question comes in a dialog of its own.
     let steps = move || step.get().is_some() && model.approval.with(Option::is_none);
     let cancel = Callback::new(move |()| ask.run(Action::CancelConnect));
+    let close = Callback::new(move |()| choosing.set(false));
     view! {
         <Dialog
             id="choose-wallet"
             title=welcome::CHOOSE
             open=Signal::derive(move || choosing.get() && step.get().is_none())
-            on_cancel=Callback::new(move |()| choosing.set(false))
+            on_cancel=close
         >
             <Wallets on_choose=Callback::new(move |id| ask.run(Action::Connect(id))) />
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| choosing.set(false)>
-                    {text::CLOSE}
-                </button>
+                <Button label=text::CLOSE on_press=close />
             </div>
         </Dialog>
         <Dialog
@@ -72,9 +71,7 @@ pub fn ConnectDialog() -> impl IntoView {
             </ol>
             <p class="quiet">{welcome::APPROVE_HELP}</p>
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| cancel.run(())>
-                    {text::CANCEL}
-                </button>
+                <Button label=text::CANCEL on_press=cancel />
             </div>
         </Dialog>
     }
@@ -130,7 +127,7 @@ fn WalletButton(
         .into_any(),
     };
     view! {
-        <button type="button" class="wallet" on:click=move |_| on_choose.run(id.clone())>
+        <button type="button" class="wallet" on:click=press(move || on_choose.run(id.clone()))>
             {icon}
             <span>{name}</span>
             <Icon name="next" />
@@ -154,24 +151,24 @@ fn Step(
         _ => "next",
     };
     let said = move || match state() {
-        "done" => Some(welcome::STEP_DONE),
-        "now" => Some(welcome::STEP_NOW),
-        _ => None,
+        "done" => [", ", welcome::STEP_DONE].concat(),
+        "now" => [", ", welcome::STEP_NOW].concat(),
+        _ => String::new(),
     };
     view! {
         <li class="step" data-step=state>
             <span class="step-mark" aria-hidden="true">
-                {move || {
+                {changing(move || {
                     if state() == "done" {
                         view! { <Icon name="check" /> }.into_any()
                     } else {
-                        (number + 1).into_any()
+                        (number + 1).to_string().into_any()
                     }
-                }}
+                })}
             </span>
             <span>
                 {text}
-                {move || said().map(|said| view! { <span class="visually-hidden">", "{said}</span> })}
+                <span class="visually-hidden">{saying(said)}</span>
             </span>
         </li>
     }
@@ -191,15 +188,18 @@ pub fn Approval() -> impl IntoView {
         >
             <p>{welcome::TEST_WALLET_ASKS}</p>
             <pre class="code" role="region" aria-label=welcome::TEST_WALLET_ASKS tabindex="0">
-                {move || model.approval.get()}
+                {saying(move || model.approval.get())}
             </pre>
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| answer(false)>
-                    {welcome::REJECT}
-                </button>
-                <button type="button" class="button button-primary" on:click=move |_| answer(true)>
-                    {welcome::APPROVE_BUTTON}
-                </button>
+                <Button
+                    label=welcome::REJECT
+                    on_press=Callback::new(move |()| answer(false))
+                />
+                <Button
+                    label=welcome::APPROVE_BUTTON
+                    look="button-primary"
+                    on_press=Callback::new(move |()| answer(true))
+                />
             </div>
         </Dialog>
     }

@@ -2,7 +2,7 @@
 
 use super::model;
 use crate::text::{self, doctor};
-use crate::ui::CopyButton;
+use crate::ui::{CopyButton, saying};
 use leptos::prelude::*;
 
 /// The diagnostics as text, to read and to send.
@@ -19,7 +19,7 @@ pub fn Doctor() -> impl IntoView {
             <p>{doctor::HELP}</p>
             <CopyButton value=model.diagnostics label=text::COPY />
             <pre class="code" role="region" aria-label=text::DIAGNOSTICS tabindex="0">
-                {shown}
+                {saying(shown)}
             </pre>
         </section>
     }

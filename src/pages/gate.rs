@@ -4,7 +4,7 @@ use super::{ask, model};
 use crate::engine::Action;
 use crate::model::Problem;
 use crate::text::{self, gate};
-use crate::ui::{CopyButton, Panel, Portrait, Skeleton};
+use crate::ui::{CopyButton, Panel, Portrait, Skeleton, changing, press};
 use chats_core::access::Role;
 use chats_core::id::Wallet;
 use leptos::prelude::*;
@@ -26,7 +26,7 @@ fn Ask(
             type="button"
             class="button"
             class:button-primary=primary
-            on:click=move |_| ask.run(action.clone())
+            on:click=press(move || ask.run(action.clone()))
         >
             {label}
         </button>
@@ -105,7 +105,7 @@ pub fn Refused(
     role: Role,
 ) -> impl IntoView {
     let model = model();
-    move || {
+    changing(move || {
         let wallet = model.account.with(|account| account.as_ref().map(|it| it.wallet));
         let (name, owner, paused) =
             model.community.with(|it| (it.name.clone(), it.owner, it.paused));
@@ -127,7 +127,8 @@ pub fn Refused(
                 </div>
             </Panel>
         }
-    }
+        .into_any()
+    })
 }
 
 /// A whole address, to be sent to somebody.

@@ -3,7 +3,7 @@
 use super::{current_meeting, main_meeting, meeting_link, model, people_in};
 use crate::model::{Person, Reading};
 use crate::text::{self, home};
-use crate::ui::{Icon, Portrait, each};
+use crate::ui::{Icon, Portrait, changing, each, saying};
 use chats_core::id::MeetingName;
 use leptos::prelude::*;
 
@@ -16,10 +16,13 @@ pub fn Home() -> impl IntoView {
     let model = model();
     let about = move || {
         let about = model.community.with(|community| community.about.clone());
-        (!about.is_empty()).then(|| view! { <p class="about">{about}</p> })
+        if about.is_empty() {
+            return ().into_any();
+        }
+        view! { <p class="about">{about}</p> }.into_any()
     };
     view! {
-        {about}
+        {changing(about)}
         {main_meeting().map(|name| view! { <MeetingCard name=name /> })}
         <Checked />
     }
@@ -49,13 +52,13 @@ fn MeetingCard(
             </span>
             <div class="meeting-card-words">
                 <h2>{title}</h2>
-                <p class="quiet">{words}</p>
+                <p class="quiet">{saying(words)}</p>
             </div>
             <div class="faces" aria-hidden="true">
                 {each(shown, |person| (person.device, person.joined), show)}
             </div>
             <a class="button button-primary" href=move || meeting_link(model, &link)>
-                {move || if inside() { home::RETURN } else { home::GO }}
+                {saying(move || if inside() { home::RETURN } else { home::GO })}
             </a>
         </section>
     }
@@ -78,6 +81,7 @@ fn Checked() -> impl IntoView {
                         <span class="quiet">{reason.clone()}</span>
                     </li>
                 }
+                .into_any()
             });
             view! {
                 <details>
@@ -85,6 +89,7 @@ fn Checked() -> impl IntoView {
                     <ul role="list">{lines.collect_view()}</ul>
                 </details>
             }
+            .into_any()
         });
         view! {
             <p class="quiet">{home::read(members, block)} " " {home::agree(sources)}</p>
@@ -97,7 +102,7 @@ fn Checked() -> impl IntoView {
             <Icon name="shield" />
             <div>
                 <h2>{home::CHECKED}</h2>
-                {words}
+                {changing(words)}
             </div>
         </section>
     }

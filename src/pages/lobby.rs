@@ -2,9 +2,12 @@
 
 use super::{ask, model, people_in};
 use crate::engine::Action;
-use crate::model::{MicrophoneStatus, Person};
+use crate::model::{Account, MicrophoneStatus, Person};
 use crate::text::{self, meeting};
-use crate::ui::{LevelMeter, MicrophoneSelect, NoticeCard, Portrait, When, each, percent};
+use crate::ui::{
+    LevelMeter, MicrophoneSelect, NoticeCard, Portrait, When, changing, each, percent, press,
+    saying,
+};
 use chats_core::id::MeetingName;
 use leptos::prelude::*;
 
@@ -39,17 +42,16 @@ pub fn Lobby(
             <There people=people_in(model, name) />
             <div class="card lobby-card">
                 <div class="ring ring-large" style:--level=move || percent(model.level.get()).to_string()>
-                    {move || model.account.get().map(|it| view! { <Portrait wallet=it.wallet /> })}
+                    {changing(move || {
+                        let face = |it: Account| view! { <Portrait wallet=it.wallet /> }.into_any();
+                        model.account.get().map(face).into_any()
+                    })}
                 </div>
-                {move || {
-                    problem
-                        .get()
-                        .map(|it| {
-                            view! {
-                                <NoticeCard problem=it on_retry=Callback::new(move |()| open()) />
-                            }
-                        })
-                }}
+                {changing(move || {
+                    let again = Callback::new(move |()| open());
+                    let card = |it| view! { <NoticeCard problem=it on_retry=again /> }.into_any();
+                    problem.get().map(card).into_any()
+                })}
                 <MicrophoneSelect
                     choices=model.microphones
                     chosen=model.microphone_id
@@ -57,14 +59,14 @@ pub fn Lobby(
                 />
                 <LevelMeter level=model.level />
                 <p id="lobby-hint" class="quiet">
-                    {hint}
+                    {saying(hint)}
                 </p>
                 <div class="lobby-actions">
                     <button
                         type="button"
                         class="button button-primary button-large"
                         aria-describedby="lobby-hint"
-                        on:click=move |_| ask.run(Action::Join { muted: mute() })
+                        on:click=press(move || ask.run(Action::Join { muted: mute() }))
                     >
                         {meeting::JOIN}
                     </button>
@@ -72,7 +74,7 @@ pub fn Lobby(
                         <button
                             type="button"
                             class="button button-large"
-                            on:click=move |_| ask.run(Action::Join { muted: true })
+                            on:click=press(move || ask.run(Action::Join { muted: true }))
                         >
                             {meeting::JOIN_MUTED}
                         </button>

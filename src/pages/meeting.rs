@@ -6,7 +6,7 @@ use super::{ask, model};
 use crate::engine::Action;
 use crate::model::MeetingStage;
 use crate::text::{self, meeting};
-use crate::ui::Panel;
+use crate::ui::{Button, Panel, changing};
 use chats_core::id::MeetingName;
 use chats_core::node::JoinRefusal;
 use leptos::prelude::*;
@@ -19,14 +19,14 @@ pub fn Meeting(
 ) -> impl IntoView {
     let model = model();
     let stage = Memo::new(move |_| model.meeting.get());
-    move || {
+    changing(move || {
         let name = name.clone();
         match stage.get() {
             MeetingStage::In(current) if current == name => view! { <Call name=name /> }.into_any(),
             MeetingStage::In(_) | MeetingStage::Lobby => view! { <Lobby name=name /> }.into_any(),
             MeetingStage::Refused(why) => view! { <NotLetIn why=why /> }.into_any(),
         }
-    }
+    })
 }
 
 /// Could not join, or had to leave.
@@ -40,16 +40,19 @@ fn NotLetIn(
         JoinRefusal::Full => (meeting::FULL, meeting::FULL_HELP),
         JoinRefusal::OtherDevice => (meeting::OTHER_DEVICE, meeting::OTHER_DEVICE_HELP),
     };
-    let again = move |_| ask.run(Action::Join { muted: model.muted.get_untracked() });
+    let again = move |()| ask.run(Action::Join { muted: model.muted.get_untracked() });
     view! {
         <Panel icon="people" title=title help=help alert=true>
             <div class="actions">
-                <button type="button" class="button button-primary" on:click=again>
-                    {text::TRY_AGAIN}
-                </button>
-                <button type="button" class="button" on:click=move |_| ask.run(Action::Leave)>
-                    {meeting::GO_BACK}
-                </button>
+                <Button
+                    label=text::TRY_AGAIN
+                    look="button-primary"
+                    on_press=Callback::new(again)
+                />
+                <Button
+                    label=meeting::GO_BACK
+                    on_press=Callback::new(move |()| ask.run(Action::Leave))
+                />
             </div>
         </Panel>
     }

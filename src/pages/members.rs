@@ -4,7 +4,7 @@ use super::{ask, model};
 use crate::engine::Action;
 use crate::model::MemberView;
 use crate::text::{self, shell};
-use crate::ui::{Badge, IconButton, Portrait, ShortAddress, When, each};
+use crate::ui::{Badge, IconButton, Portrait, ShortAddress, When, each, saying};
 use chats_core::access::Role;
 use chats_core::id::Wallet;
 use chats_core::rooms;
@@ -39,6 +39,10 @@ fn lines(members: &[MemberView]) -> Vec<Line> {
     lines
 }
 
+fn span(words: String) -> AnyView {
+    view! { <span>{words}</span> }.into_any()
+}
+
 /// Everyone who is online; at the side, below the front page, or on a page of their own.
 #[component]
 pub fn Members() -> impl IntoView {
@@ -56,6 +60,7 @@ pub fn Members() -> impl IntoView {
                     on_press=Callback::new(direct)
                 />
             }
+            .into_any()
         });
         view! {
             <li class="member">
@@ -63,12 +68,12 @@ pub fn Members() -> impl IntoView {
                 <div data-address=wallet.to_string()>
                     <ShortAddress wallet=wallet />
                     <p>
-                        {line.me.then(|| view! { <span>{shell::YOU}</span> })}
+                        {line.me.then(|| span(shell::YOU.to_owned()))}
                         <Badge role=line.role />
                         {(line.role == Role::Member)
-                            .then(|| view! { <span>{text::role(line.role)}</span> })}
+                            .then(|| span(text::role(line.role).to_owned()))}
                         {(line.devices > 1)
-                            .then(|| view! { <span>{shell::devices(line.devices)}</span> })}
+                            .then(|| span(shell::devices(line.devices)))}
                     </p>
                 </div>
                 {write}
@@ -79,7 +84,7 @@ pub fn Members() -> impl IntoView {
         <section class="members" aria-labelledby="members-title">
             <h2 id="members-title">
                 {shell::MEMBERS} <span class="count" aria-hidden="true">
-                    {move || lines.with(Vec::len)}
+                    {saying(move || lines.with(Vec::len).to_string())}
                 </span>
             </h2>
             <ul role="list" aria-label=shell::MEMBERS>

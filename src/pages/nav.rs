@@ -7,7 +7,7 @@ use crate::model::{Model, Room};
 use crate::route::{RoomAddress, Route};
 use crate::text::rooms as words;
 use crate::text::{self, meeting, shell};
-use crate::ui::{Dialog, Icon, IconButton, Portrait, When, each};
+use crate::ui::{Dialog, Icon, IconButton, Portrait, When, changing, each, saying};
 use chats_core::control::RoomKind;
 use chats_core::epoch::RoomTag;
 use chats_core::id::Wallet;
@@ -37,7 +37,7 @@ pub fn Rooms() -> impl IntoView {
                 >
                     <Icon name="meeting" />
                     <span class="nav-label">{title}</span>
-                    {move || count_of(count.get(), false, meeting::in_it)}
+                    {changing(move || count_of(count.get(), false, meeting::in_it))}
                 </a>
             </li>
         }
@@ -50,7 +50,7 @@ pub fn Rooms() -> impl IntoView {
                         <Icon name="home" />
                         <span class="nav-label wide">{shell::HOME}</span>
                         <span class="nav-label narrow">{words::ROOMS}</span>
-                        <span class="narrow">{move || count_of(unread.get(), false, words::unread)}</span>
+                        <span class="narrow">{changing(move || count_of(unread.get(), false, words::unread))}</span>
                     </a>
                 </li>
                 {meetings}
@@ -95,11 +95,9 @@ fn RoomList() -> impl IntoView {
                 .with(|list| list.iter().flatten().filter(is).cloned().collect::<Vec<_>>())
         }
     };
-    let loading = Memo::new(move |_| model.rooms.list.with(Option::is_none));
-    let any = Memo::new(move |_| {
-        model.rooms.list.with(|it| it.as_ref().is_some_and(|it| !it.is_empty()))
-    });
-    let any_direct = Memo::new(move |_| !of(true)().is_empty());
+    let loading = move || model.rooms.list.with(Option::is_none);
+    let empty = move || model.rooms.list.with(|it| it.as_ref().is_some_and(Vec::is_empty));
+    let any_direct = move || !of(true)().is_empty();
     let show = move |room: Room| link(model, room);
     let none = move || if moderates.get() { words::NONE_MODERATOR } else { words::NONE };
     view! {
@@ -117,8 +115,8 @@ fn RoomList() -> impl IntoView {
                     <span class="bone"></span>
                 </div>
             </When>
-            <When on=move || !loading.get() && !any.get()>
-                <p class="quiet rooms-none">{none}</p>
+            <When on=empty>
+                <p class="quiet rooms-none">{saying(none)}</p>
             </When>
             <ul role="list">{each(of(false), |room: &Room| room.tag, show)}</ul>
             <When on=any_direct>
@@ -133,7 +131,9 @@ fn RoomList() -> impl IntoView {
                 open=making
                 on_cancel=Callback::new(move |()| making.set(false))
             >
-                <RoomForm open=making room=None />
+                <When on=making>
+                    <RoomForm open=making room=None />
+                </When>
             </Dialog>
         </div>
     }
@@ -144,31 +144,31 @@ fn link(model: Model, room: Room) -> AnyView {
     let tag = room.tag;
     let view = RwSignal::from(room.view);
     let me = move || model.account.with(|account| account.as_ref().map(|it| it.wallet));
-    let other = Memo::new(move |_| view.with(|view| other(view, me())));
-    let title = Memo::new(move |_| view.with(|view| room_title(view, me())));
-    let count = Memo::new(move |_| view.with(|view| (unread_in(view), view.mentioned)));
-    let here =
-        Memo::new(move |_| model.route.with(|route| view.with(|view| is_at(route, tag, view))));
-    let icon = move || {
-        match other.get() {
+    let other = move || view.with(|view| other(view, me()));
+    let icon = move || match other() {
         Some(wallet) => view! { <Portrait wallet=wallet /> }.into_any(),
-        None => view! { <Icon name=if view.with_untracked(|it| it.kind.is_some()) { "room" } else { "lock" } /> }.into_any(),
-    }
+        None => {
+            let known = view.with(|view| view.kind.is_some());
+            view! { <Icon name=if known { "room" } else { "lock" } /> }.into_any()
+        }
     };
     view! {
         <li>
             <a
                 href=room_link(model, tag)
-                data-address=move || other.get().map(|wallet| wallet.to_string())
-                aria-current=move || here.get().then_some("page")
-                class:unread=move || { count.get().0 > 0 }
+                data-address=move || other().map(|wallet| wallet.to_string())
+                aria-current=move || {
+                    let here = |route: &Route| view.with(|view| is_at(route, tag, view));
+                    model.route.with(here).then_some("page")
+                }
+                class:unread=move || view.with(|view| view.unread > 0)
             >
-                {icon}
-                <span class="nav-label">{title}</span>
-                {move || {
-                    let (unread, mentioned) = count.get();
+                {changing(icon)}
+                <span class="nav-label">{saying(move || view.with(|view| room_title(view, me())))}</span>
+                {changing(move || {
+                    let (unread, mentioned) = view.with(|view| (unread_in(view), view.mentioned));
                     count_of(unread, mentioned, words::unread)
-                }}
+                })}
             </a>
         </li>
     }
@@ -198,9 +198,9 @@ fn count_of(count: usize, mentioned: bool, said: fn(usize) -> String) -> AnyView
     let said = said(count);
     view! {
         <span class="count" class:mentioned=mentioned>
-            <span aria-hidden="true">{mentioned.then_some("@")} {count}</span>
+            <span aria-hidden="true">{if mentioned { "@" } else { "" }} {count.to_string()}</span>
             <span class="visually-hidden">
-                " " {said} {mentioned.then(|| [", ", words::MENTIONED].concat())}
+                " " {said} {if mentioned { words::MENTIONED } else { "" }}
             </span>
         </span>
     }

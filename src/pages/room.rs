@@ -17,7 +17,7 @@ use crate::engine::Action;
 use crate::model::{Model, Shown};
 use crate::route::RoomAddress;
 use crate::text::rooms::{self as words, room};
-use crate::ui::{Banner, Panel, Skeleton};
+use crate::ui::{Banner, Panel, Skeleton, changing};
 use chats_core::control::RoomKind;
 use chats_core::epoch::RoomTag;
 use chats_core::id::Wallet;
@@ -101,12 +101,13 @@ pub fn Room(
         let here = |room: &&crate::model::Room| {
             room.view.with(|view| address.is_of(view.tag, view.name.as_deref()))
         };
-        let find = |list: &Vec<_>| list.iter().find(here).map(|room| room.tag);
-        model.rooms.list.with(|list| list.as_ref().map(find))
+        model.rooms.list.with(|list| list.iter().flatten().find(here).map(|room| room.tag))
     });
-    move || match tag.get().map(|tag| tag.and_then(|tag| untrack(|| model.rooms.find(tag)))) {
-        None => view! { <Skeleton label=words::LOADING /> }.into_any(),
-        Some(None) => view! {
+    let loading = Memo::new(move |_| model.rooms.list.with(Option::is_none));
+    changing(move || match tag.get().and_then(|tag| untrack(|| model.rooms.find(tag))) {
+        Some(view) => view! { <Open view=RwSignal::from(view).into() ask=ask /> }.into_any(),
+        None if loading.get() => view! { <Skeleton label=words::LOADING /> }.into_any(),
+        None => view! {
             <Panel icon="room" title=room::NOT_FOUND help=room::NOT_FOUND_HELP>
                 <div class="actions">
                     <a class="button button-primary" href="#/">
@@ -116,8 +117,7 @@ pub fn Room(
             </Panel>
         }
         .into_any(),
-        Some(Some(view)) => view! { <Open view=RwSignal::from(view).into() ask=ask /> }.into_any(),
-    }
+    })
 }
 
 /// A room that is there.
@@ -156,18 +156,18 @@ fn Open(
         <section class="room" aria-labelledby="room-title">
             <head::Head desk=desk />
             <state::Forked desk=desk />
-            {move || {
+            {changing(move || {
                 if locked.get() {
                     view! { <state::Waits desk=desk /> }.into_any()
                 } else {
                     view! { <log::Log desk=desk /> }.into_any()
                 }
-            }}
-            {move || match (locked.get(), read_only.get()) {
+            })}
+            {changing(move || match (locked.get(), read_only.get()) {
                 (true, _) => ().into_any(),
                 (_, true) => view! { <Banner icon="lock" text=room::READ_ONLY /> }.into_any(),
                 _ => view! { <composer::Composer desk=desk /> }.into_any(),
-            }}
+            })}
             <menu::Menu desk=desk />
         </section>
     }

@@ -2,9 +2,9 @@
 
 use super::ask;
 use crate::engine::Action;
+use crate::text;
 use crate::text::rooms::form;
-use crate::text::{self};
-use crate::ui::{Button, TextField};
+use crate::ui::{Button, TextField, Typed};
 use chats_core::content::MAX_NAME;
 use chats_core::epoch::Policy;
 use chats_core::rooms::{self, RoomView};
@@ -13,7 +13,7 @@ use leptos::{ev, prelude::*};
 /// The longest topic, in characters; of most languages these are fewer bytes than are allowed.
 const MAX_TOPIC: usize = 200;
 
-/// The form, in a dialog: of a new room, or of one that is there.
+/// The form, in a dialog that is open: of a new room, or of one that is there.
 #[component]
 pub fn RoomForm(
     /// Whether the dialog is open.
@@ -23,27 +23,23 @@ pub fn RoomForm(
     room: Option<Signal<RoomView>>,
 ) -> impl IntoView {
     let ask = ask();
-    let (name, topic) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    let policy = RwSignal::new(Policy::OpenHistory);
-    // Each time it opens it says how things are.
-    Effect::new(move |_| {
-        if open.get() {
-            let now = room.map(|room| room.get_untracked());
-            let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-            name.set(text(now.as_ref().and_then(|room| room.name.as_ref())));
-            topic.set(text(now.as_ref().and_then(|room| room.topic.as_ref())));
-            policy.set(now.map_or(Policy::OpenHistory, |room| room.policy));
-        }
-    });
+    let now = room.map(|room| room.get_untracked());
+    let text = |text: Option<&String>| RwSignal::new(text.cloned().unwrap_or_default());
+    let name = text(now.as_ref().and_then(|room| room.name.as_ref()));
+    let topic = text(now.as_ref().and_then(|room| room.topic.as_ref()));
+    let strict = now.as_ref().is_some_and(|room| room.policy == Policy::FromJoin);
+    // Nobody opens again to newcomers what was promised to be closed to them.
+    let fixed = strict;
+    let strict = RwSignal::new(strict);
     let save = move |event: ev::SubmitEvent| {
         event.prevent_default();
         let called = name.get_untracked().trim().to_owned();
-        let policy = policy.get_untracked();
+        let policy = if strict.get_untracked() { Policy::FromJoin } else { Policy::OpenHistory };
         if called.is_empty() {
             return;
         }
         open.set(false);
-        let action = match room.map(|room| room.get_untracked()) {
+        let action = match &now {
             None => rooms::Action::CreateRoom { name: called, policy },
             Some(now) => {
                 let topic = topic.get_untracked().trim().to_owned();
@@ -58,30 +54,33 @@ pub fn RoomForm(
         };
         ask.run(Action::Rooms(action));
     };
-    let fixed = move || room.is_some_and(|room| room.with(|it| it.policy == Policy::FromJoin));
-    let choice = move |value: Policy, label: &'static str, help: Option<&'static str>| {
+    let choice = move |value: bool, label: &'static str, help: Option<&'static str>| {
         view! {
             <label class="choice">
                 <input
                     type="radio"
                     name="policy"
-                    prop:checked=move || policy.get() == value
+                    prop:checked=move || strict.get() == value
                     prop:disabled=fixed
-                    on:change=Box::new(move |_| policy.set(value)) as crate::ui::Typed
+                    on:change=Box::new(move |_| strict.set(value)) as Typed
                 />
-                <span>{label} {help.map(|help| view! { <small>{help}</small> })}</span>
+                <span>{label} {help.map(|help| view! { <small>{help}</small> }.into_any())}</span>
             </label>
         }
+        .into_any()
     };
     let warning = room.is_some().then_some(form::FROM_JOIN_HELP);
     view! {
         <form class="room-form" on:submit=save>
             <TextField id=if room.is_some() { "room-name" } else { "new-room-name" } label=form::NAME value=name most=MAX_NAME />
-            {room.is_some().then(|| view! { <TextField id="room-topic" label=form::TOPIC value=topic most=MAX_TOPIC /> })}
+            {room.map(|_| {
+                let (label, most) = (form::TOPIC, MAX_TOPIC);
+                view! { <TextField id="room-topic" label=label value=topic most=most /> }.into_any()
+            })}
             <fieldset>
                 <legend>{form::NEWCOMERS}</legend>
-                {choice(Policy::OpenHistory, form::EVERYTHING, Some(form::EVERYTHING_HELP))}
-                {choice(Policy::FromJoin, form::FROM_JOIN, warning)}
+                {choice(false, form::EVERYTHING, Some(form::EVERYTHING_HELP))}
+                {choice(true, form::FROM_JOIN, warning)}
             </fieldset>
             <div class="actions">
                 <Button label=text::CANCEL on_press=Callback::new(move |()| open.set(false)) />

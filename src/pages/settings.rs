@@ -1,11 +1,12 @@
 //! Devices, and what is kept.
 
+use super::backup::Backup;
 use super::connect::Wallets;
 use super::{ask, model, moderates};
 use crate::engine::Action;
 use crate::text::rooms::{self as words, settings};
 use crate::text::{self, time};
-use crate::ui::{Button, Dialog, Icon, ShortAddress, When, each, press};
+use crate::ui::{Banner, Button, Dialog, Icon, ShortAddress, When, each, saying};
 use chats_core::id::DeviceKey;
 use chats_core::rooms::{self, DeviceView, Standing};
 use leptos::prelude::*;
@@ -24,17 +25,18 @@ pub fn Settings() -> impl IntoView {
         }
     };
     let moderates = moderates(model);
-    let waiting = Memo::new(move |_| moderates.get() && !of(false)().is_empty());
-    let none = Memo::new(move |_| of(true)().is_empty());
+    let waiting = move || moderates.get() && !of(false)().is_empty();
+    let none = move || of(true)().is_empty();
     let show = move |device| line(device, ask, revoking);
     let key = |device: &DeviceView| (device.device, device.standing as u8, device.until);
-    let kept = move || match model.rooms.persisted.get() {
-        Some(true) => settings::PERSISTED,
-        _ => settings::EVICTABLE,
-    };
+    let persisted = model.rooms.persisted;
+    let kept = move || if persisted.get() { settings::PERSISTED } else { settings::EVICTABLE };
     view! {
         <section class="settings">
             <h2>{settings::TITLE}</h2>
+            <When on=model.rooms.revoking>
+                <Banner icon="wallet" text=settings::REVOKE_ASKING />
+            </When>
             <div class="card">
                 <h3>{settings::DEVICES}</h3>
                 <p class="quiet">{settings::DEVICES_HELP}</p>
@@ -58,7 +60,13 @@ pub fn Settings() -> impl IntoView {
             </When>
             <div class="card">
                 <h3>{settings::STORAGE}</h3>
-                <p>{kept}</p>
+                <p>{saying(kept)}</p>
+            </div>
+            <div class="card">
+                <Backup />
+            </div>
+            <div class="card">
+                <h3>{settings::FORGET}</h3>
                 <p class="quiet">{settings::FORGET_HELP}</p>
                 <Button
                     label=settings::FORGET
@@ -84,6 +92,7 @@ fn line(view: DeviceView, ask: Callback<Action>, revoking: RwSignal<Option<Devic
                 on_press=Callback::new(approve)
             />
         }
+        .into_any()
     });
     let current = matches!(standing, Standing::Good | Standing::WaitsForApproval);
     let revoke = (mine && !own && current).then(|| {
@@ -91,6 +100,7 @@ fn line(view: DeviceView, ask: Callback<Action>, revoking: RwSignal<Option<Devic
         view! {
             <Button label=settings::REVOKE look="button-small" on_press=Callback::new(revoke) />
         }
+        .into_any()
     });
     let name = if own { settings::THIS } else { settings::DEVICE };
     view! {
@@ -100,9 +110,9 @@ fn line(view: DeviceView, ask: Callback<Action>, revoking: RwSignal<Option<Devic
                 <p>
                     <b>{name}</b>
                     " "
-                    {words::standing(standing).map(|it| view! { <span class="badge">{it}</span> })}
+                    {words::standing(standing).map(|it| view! { <span class="badge">{it}</span> }.into_any())}
                 </p>
-                {(!mine).then(|| view! { <ShortAddress wallet=wallet /> })}
+                {(!mine).then(|| view! { <ShortAddress wallet=wallet /> }.into_any())}
                 <p class="quiet" title=id.clone()>
                     {settings::lasts(&time::whole_day(since), &time::whole_day(until))}
                 </p>
@@ -126,40 +136,25 @@ fn Revoke(
     /// Which device.
     device: RwSignal<Option<DeviceKey>>,
 ) -> impl IntoView {
-    let (model, ask) = (model(), ask());
-    let asking = model.rooms.revoking;
-    // It closes once the wallet has answered.
-    Effect::new(move |before: Option<bool>| {
-        let now = asking.get();
-        if before == Some(true) && !now {
-            device.set(None);
-        }
-        now
-    });
+    let ask = ask();
     let choose = Callback::new(move |wallet| {
-        if let Some(device) = device.get_untracked() {
-            ask.run(Action::Revoke(device, wallet));
+        if let Some(chosen) = device.get_untracked() {
+            ask.run(Action::Revoke(chosen, wallet));
         }
+        device.set(None);
     });
-    let open = move || device.with(Option::is_some) && model.approval.with(Option::is_none);
+    let close = Callback::new(move |()| device.set(None));
     view! {
         <Dialog
             id="revoke"
             title=settings::REVOKE_TITLE
-            open=Signal::derive(open)
-            on_cancel=Callback::new(move |()| device.set(None))
+            open=Signal::derive(move || device.with(Option::is_some))
+            on_cancel=close
         >
             <p>{settings::REVOKE_HELP}</p>
-            <When on=asking>
-                <p>{settings::REVOKE_ASKING}</p>
-            </When>
-            <When on=move || !asking.get()>
-                <Wallets on_choose=choose />
-            </When>
+            <Wallets on_choose=choose />
             <div class="actions">
-                <button type="button" class="button" on:click=press(move || device.set(None))>
-                    {text::CANCEL}
-                </button>
+                <Button label=text::CANCEL on_press=close />
             </div>
         </Dialog>
     }

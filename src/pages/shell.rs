@@ -18,7 +18,7 @@ use super::{Screen, current_meeting, model};
 use crate::model::Stage;
 use crate::route::Route;
 use crate::text::{self, shell};
-use crate::ui::When;
+use crate::ui::{When, changing, saying};
 use leptos::{ev, html, prelude::*};
 
 /// Header, navigation, the screen, and who is online.
@@ -74,7 +74,7 @@ pub fn Shell(
             <header class="header">
                 <div class="brand">
                     <h1>
-                        <a href="#/">{title}</a>
+                        <a href="#/">{saying(title)}</a>
                     </h1>
                     <Connection />
                 </div>
@@ -86,7 +86,7 @@ pub fn Shell(
             <main id="main" class="main" tabindex="-1" node_ref=main>
                 <Notices />
                 <Trouble />
-                {move || match screen.get() {
+                {changing(move || match screen.get() {
                     Screen::Starting => view! { <Starting /> }.into_any(),
                     Screen::Unusable(problem) => view! { <Unusable problem=problem /> }.into_any(),
                     Screen::OtherTab => view! { <OtherTab /> }.into_any(),
@@ -101,7 +101,7 @@ pub fn Shell(
                     Screen::Meeting(name) => view! { <Meeting name=name /> }.into_any(),
                     Screen::Doctor => view! { <Doctor /> }.into_any(),
                     Screen::Lost => view! { <Lost /> }.into_any(),
-                }}
+                })}
             </main>
             <When on=move || !in_call.get()>
                 <CallStrip />

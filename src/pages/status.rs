@@ -3,7 +3,7 @@
 use super::model;
 use crate::model::{Model, RelayStatus, RelayView, Stage};
 use crate::text::{self, shell};
-use crate::ui::Banner;
+use crate::ui::{Banner, changing, saying};
 use leptos::prelude::*;
 
 /// How the connection stands, coarsely.
@@ -75,7 +75,7 @@ pub fn Connection() -> impl IntoView {
     view! {
         <div class="connection" role="status" aria-label=shell::CONNECTION data-link=move || link.get().name()>
             <span class="dot" aria-hidden="true"></span>
-            <span>{move || link.get().words()}</span>
+            <span>{saying(move || link.get().words())}</span>
         </div>
     }
 }
@@ -89,22 +89,21 @@ pub fn Trouble() -> impl IntoView {
         link => link,
     });
     let keeping = Memo::new(move |_| model.rooms.keeping.with(text::rooms::keeping));
-    let kept = move || keeping.get().map(|it| view! { <Banner icon="alert" text=it /> });
-    let linked = move || match link.get() {
-        Link::Offline => {
-            Some(view! { <Banner icon="offline" text=shell::OFFLINE_HELP /> }.into_any())
-        }
-        Link::Direct(_) => {
-            Some(view! { <Banner icon="offline" text=shell::DIRECT_HELP /> }.into_any())
-        }
-        Link::NoRelay => {
-            Some(view! { <Banner icon="offline" text=shell::NO_RELAY_HELP /> }.into_any())
-        }
-        _ => None,
+    let banner = |icon, text: Option<String>| {
+        text.map(|text| view! { <Banner icon=icon text=text /> }.into_any()).into_any()
+    };
+    let linked = move || {
+        let text = match link.get() {
+            Link::Offline => Some(shell::OFFLINE_HELP),
+            Link::Direct(_) => Some(shell::DIRECT_HELP),
+            Link::NoRelay => Some(shell::NO_RELAY_HELP),
+            _ => None,
+        };
+        banner("offline", text.map(str::to_owned))
     };
     view! {
-        {linked}
-        {kept}
+        {changing(linked)}
+        {changing(move || banner("alert", keeping.get()))}
     }
 }
 

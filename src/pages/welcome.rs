@@ -4,7 +4,7 @@ use super::connect::Choosing;
 use super::model;
 use crate::route::Route;
 use crate::text::{self, welcome};
-use crate::ui::{Icon, ShortAddress, When};
+use crate::ui::{Icon, ShortAddress, When, changing, press, saying};
 use leptos::prelude::*;
 
 /// Who this is, and the one thing to press.
@@ -18,24 +18,26 @@ pub fn Welcome() -> impl IntoView {
         Some(about).filter(|about| !about.is_empty()).unwrap_or(welcome::ABOUT.into())
     };
     let owner = move || {
-        community.with(|it| it.owner).map(|owner| {
+        let owner = community.with(|it| it.owner).map(|owner| {
             view! {
                 <p class="owner">
                     <span class="quiet">{welcome::OWNER}</span>
                     <ShortAddress wallet=owner />
                 </p>
             }
-        })
+            .into_any()
+        });
+        owner.into_any()
     };
     let then = move || model.route.with(|route| matches!(route, Route::Meeting(_)));
     let facts = ["wallet", "mic", "shield"].into_iter().zip(welcome::FACTS);
     view! {
         <section class="welcome">
-            <p class="about">{about}</p>
+            <p class="about">{saying(about)}</p>
             <button
                 type="button"
                 class="button button-primary button-large"
-                on:click=move |_| choosing.open()
+                on:click=press(move || choosing.open())
             >
                 {welcome::CONNECT}
             </button>
@@ -43,7 +45,7 @@ pub fn Welcome() -> impl IntoView {
                 {welcome::CONNECT_HELP} <When on=then>" "{welcome::THEN_MEETING}</When>
             </p>
             // Below what is pressed: it comes late, and would push the button from under the finger.
-            {owner}
+            {changing(owner)}
         </section>
         <ul class="facts" role="list">
             {facts

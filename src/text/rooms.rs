@@ -16,7 +16,7 @@ pub const LOADING: &str = "Getting your rooms…";
 /// A room whose name is not known yet.
 pub const LOCKED: &str = "Locked room";
 /// Said of a room in which somebody named the reader.
-pub const MENTIONED: &str = "you are mentioned";
+pub const MENTIONED: &str = ", you are mentioned";
 /// There is none, for members.
 pub const NONE: &str = "No rooms yet. A moderator makes the first room.";
 /// There is none, for moderators.
@@ -255,14 +255,17 @@ pub mod compose {
         ["You can name at most ", &most.to_string(), " people in one message."].concat()
     }
 
-    /// How many characters are left, or too many.
-    pub fn left(left: isize) -> String {
-        let (n, words) = if left < 0 {
-            (left.unsigned_abs(), " too many")
-        } else {
-            (left.unsigned_abs(), " left")
+    /// From here on it is said how many characters are left.
+    const NEAR_THE_END: usize = 500;
+
+    /// How many characters are left of `most`, or too many; nothing while that is far off.
+    pub fn left(most: usize, are: usize) -> String {
+        let (n, words) = match most.checked_sub(are) {
+            Some(left) if left > NEAR_THE_END => return String::new(),
+            Some(left) => (left, " left"),
+            None => (are - most, " too many"),
         };
-        [&n.to_string(), words].concat()
+        [n.to_string().as_str(), words].concat()
     }
 }
 
@@ -309,6 +312,40 @@ pub mod settings {
     pub fn lasts(since: &str, until: &str) -> String {
         ["Signed in on ", since, ", until ", until].concat()
     }
+}
+
+/// Backups.
+pub mod backup {
+    /// Title.
+    pub const TITLE: &str = "Backup";
+    /// What it is for.
+    pub const HELP: &str = "A file with everything you can read here, sealed with a passphrase. It brings your messages back in another browser. It does not sign anybody in.";
+    /// Writes one.
+    pub const WRITE: &str = "Save a backup";
+    /// Takes one in.
+    pub const BRING_BACK: &str = "Bring back a backup";
+    /// Label.
+    pub const PASSPHRASE: &str = "Passphrase";
+    /// What to think of.
+    pub const PASSPHRASE_HELP: &str = "At least 8 characters; a few words are best. Keep it somewhere safe: without it nobody can open the file, and neither can you.";
+    /// Label.
+    pub const FILE_LABEL: &str = "Backup file";
+    /// What the file is called.
+    pub const FILE: &str = "community-chats.backup";
+    /// Under way.
+    pub const WRITING: &str = "Writing the backup…";
+    /// Done.
+    pub const WRITTEN: &str = "The backup is written. Your browser saves it as a download.";
+    /// Under way.
+    pub const READING: &str = "Reading the backup…";
+    /// Done.
+    pub const READ: &str = "The backup is read. What was in it is in your rooms.";
+    /// None was chosen.
+    pub const NO_FILE: &str = "Choose a file first.";
+    /// More than is taken.
+    pub const TOO_LARGE: &str = "This file is too large for a backup.";
+    /// The browser could not.
+    pub const UNREADABLE: &str = "Your browser could not read this file.";
 }
 
 /// How a device stands; nothing while all is well.

@@ -1,7 +1,7 @@
 //! Addresses, shortened in the middle.
 
-use super::Icon;
 use super::copy::copier;
+use super::{Icon, press};
 use crate::text;
 use chats_core::id::Wallet;
 use leptos::prelude::*;
@@ -21,7 +21,7 @@ pub fn ShortAddress(
             class="address"
             title=wallet.to_string()
             aria-label=name
-            on:click=move |_| copy.run(())
+            on:click=press(move || copy.run(()))
         >
             <span>{short}</span>
             <Icon name=Signal::derive(move || if copied.get() { "check" } else { "copy" }) />

@@ -11,5 +11,5 @@ pub fn Badge(
     role: Role,
 ) -> impl IntoView {
     let marked = matches!(role, Role::Moderator | Role::Owner);
-    marked.then(|| view! { <span class="badge">{text::role(role)}</span> })
+    marked.then(|| view! { <span class="badge">{text::role(role)}</span> }.into_any())
 }

@@ -1,6 +1,6 @@
 //! Putting text on the clipboard.
 
-use super::{Icon, Live};
+use super::{Icon, Live, press, saying};
 use crate::text;
 use leptos::prelude::*;
 use std::time::Duration;
@@ -54,10 +54,10 @@ pub fn CopyButton(
 ) -> impl IntoView {
     let (copied, copy) = copier(value);
     view! {
-        <button type="button" class="button" on:click=move |_| copy.run(())>
+        <button type="button" class="button" on:click=press(move || copy.run(()))>
             <Icon name=Signal::derive(move || if copied.get() { "check" } else { "copy" }) />
             <span>
-                {move || if copied.get() { text::COPIED } else { label }}
+                {saying(move || if copied.get() { text::COPIED } else { label })}
                 <span class="visually-hidden">" "{what}</span>
             </span>
         </button>

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Its children while `on` is true.
 #[component]
@@ -15,7 +15,19 @@ pub fn When(
     children: ChildrenFn,
 ) -> impl IntoView {
     let on = Memo::new(move |_| on.get());
-    move || on.get().then(|| children())
+    changing(move || if on.get() { children() } else { ().into_any() })
+}
+
+/// What `show` gives, made anew whenever what it reads changes. Everywhere of one type: what is
+/// given out decides how much code there is for it.
+pub fn changing(show: impl FnMut() -> AnyView + Send + 'static) -> AnyView {
+    let show: Arc<Mutex<dyn FnMut() -> AnyView + Send>> = Arc::new(Mutex::new(show));
+    show.into_any()
+}
+
+/// Words that change.
+pub fn saying<T: IntoView + 'static>(words: impl Fn() -> T + Send + 'static) -> AnyView {
+    changing(move || words().into_any())
 }
 
 /// A view for each of `items`, in their order. Those with the same `key` as before stay as they

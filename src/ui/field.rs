@@ -21,13 +21,16 @@ pub fn TextField(
     value: RwSignal<String>,
     /// The most characters that fit.
     most: usize,
+    /// Whether nobody should read it over one's shoulder.
+    #[prop(optional)]
+    secret: bool,
 ) -> impl IntoView {
     view! {
         <div class="field">
             <label for=id>{label}</label>
             <input
                 id=id
-                type="text"
+                type=if secret { "password" } else { "text" }
                 autocomplete="off"
                 maxlength=most.to_string()
                 prop:value=value

@@ -26,7 +26,7 @@ pub fn LiveRegion(
 ) -> impl IntoView {
     view! {
         <div class="visually-hidden" aria-live="polite">
-            {move || live.0.get()}
+            {super::saying(move || live.0.get())}
         </div>
     }
 }

@@ -20,18 +20,22 @@ pub fn MicrophoneSelect(
     // The browser names none before it may be used, and may have none of the id kept from last time.
     let unnamed =
         move || !choices.with(|all| chosen.with(|id| all.iter().any(|choice| choice.id == *id)));
-    let options =
-        move || {
-            let choices = choices.get();
-            choices.into_iter().map(|MicrophoneChoice { id, label }| {
-            let value = id.clone();
-            view! {
-                <option value=value prop:selected=move || chosen.with(|chosen| *chosen == id)>
-                    {label}
-                </option>
-            }
-        }).collect_view()
-        };
+    let options = move || {
+        let choices = choices.get();
+        choices
+            .into_iter()
+            .map(|MicrophoneChoice { id, label }| {
+                let value = id.clone();
+                view! {
+                    <option value=value prop:selected=move || chosen.with(|chosen| *chosen == id)>
+                        {label}
+                    </option>
+                }
+                .into_any()
+            })
+            .collect_view()
+            .into_any()
+    };
     view! {
         <div class="field">
             <label for="microphone">{meeting::MICROPHONE}</label>
@@ -41,7 +45,7 @@ pub fn MicrophoneSelect(
                         {meeting::DEFAULT_MICROPHONE}
                     </option>
                 </When>
-                {options}
+                {super::changing(options)}
             </select>
         </div>
     }

@@ -1,5 +1,6 @@
 //! When.
 
+use super::saying;
 use crate::text::time;
 use chats_core::time::{Duration, Time};
 use chats_web::clock;
@@ -36,7 +37,7 @@ pub fn Moment(
     let said = Memo::new(move |_| time::relative(time, now.get(time)));
     view! {
         <time class="moment" datetime=time::machine(time) title=time::exact(time)>
-            {said}
+            {saying(move || said.get())}
         </time>
     }
 }

@@ -1,6 +1,6 @@
 //! Things the person should know.
 
-use super::Icon;
+use super::{Button, Icon};
 use crate::model::Problem;
 use crate::text;
 use leptos::prelude::*;
@@ -28,21 +28,17 @@ pub fn NoticeCard(
                 {retry
                     .then(|| {
                         view! {
-                            <button type="button" class="button" on:click=move |_| on_retry.run(())>
-                                {text::TRY_AGAIN}
-                            </button>
+                            <Button label=text::TRY_AGAIN on_press=on_retry />
                         }
                     })}
                 {on_dismiss
                     .map(|dismiss| {
                         view! {
-                            <button
-                                type="button"
-                                class="button button-quiet"
-                                on:click=move |_| dismiss.run(())
-                            >
-                                {text::DISMISS}
-                            </button>
+                            <Button
+                                label=text::DISMISS
+                                look="button-quiet"
+                                on_press=dismiss
+                            />
                         }
                     })}
             </div>

@@ -1,6 +1,6 @@
 //! Somebody in a meeting.
 
-use super::{Badge, Icon, Portrait, When, percent};
+use super::{Badge, Icon, Portrait, When, changing, percent, press};
 use crate::model::Person;
 use crate::text::{self, meeting};
 use chats_core::access::Role;
@@ -38,18 +38,7 @@ pub fn Tile(
         >
             <div class="ring" style:--level=move || percent(level.get()).to_string()>
                 <Portrait wallet=wallet />
-                {move || {
-                    hand.get()
-                        .map(|number| {
-                            view! {
-                                <span class="corner corner-hand" title=meeting::hand(number)>
-                                    <Icon name="hand" />
-                                    <span aria-hidden="true">{number}</span>
-                                    <span class="visually-hidden">{meeting::hand(number)}</span>
-                                </span>
-                            }
-                        })
-                }}
+                {changing(move || raised(hand.get()))}
                 <When on=muted>
                     <span class="corner" title=meeting::MUTED>
                         <Icon name="mic-off" />
@@ -59,14 +48,14 @@ pub fn Tile(
             </div>
             <p class="tile-name" title=wallet.to_string()>
                 <span>{name}</span>
-                {move || role.get().map(|role| view! { <Badge role=role /> })}
+                {changing(move || role.get().map(|role| view! { <Badge role=role /> }).into_any())}
             </p>
-            {move || words.get().map(|words| view! { <p class="tile-state">{words}</p> })}
+            {changing(move || state_line(words.get()))}
             <When on=move || state.get() == ParticipantState::Failed>
                 <button
                     type="button"
                     class="button button-small"
-                    on:click=move |_| on_retry.run(())
+                    on:click=press(move || on_retry.run(()))
                 >
                     {text::TRY_AGAIN}
                     <span class="visually-hidden">" "{meeting::retry_whom(&short)}</span>
@@ -74,6 +63,25 @@ pub fn Tile(
             </When>
         </li>
     }
+}
+
+/// The raised hand, with its place in the order.
+fn raised(number: Option<usize>) -> AnyView {
+    let hand = number.map(|number| {
+        view! {
+            <span class="corner corner-hand" title=meeting::hand(number)>
+                <Icon name="hand" />
+                <span aria-hidden="true">{number.to_string()}</span>
+                <span class="visually-hidden">{meeting::hand(number)}</span>
+            </span>
+        }
+        .into_any()
+    });
+    hand.into_any()
+}
+
+fn state_line(words: Option<&'static str>) -> AnyView {
+    words.map(|words| view! { <p class="tile-state">{words}</p> }.into_any()).into_any()
 }
 
 /// The value of `data-state`.

@@ -4,6 +4,7 @@ use crate::{
     js::{self, Subscription, window},
     rpc::{self, FetchError},
 };
+use gloo::timers::callback::Timeout;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{RequestCache, VisibilityState};
 
@@ -195,6 +196,38 @@ pub fn marks() -> Vec<(String, f64)> {
         (entry.name(), entry.start_time())
     };
     entries.iter().map(mark).filter(|(name, _)| name.starts_with("chats:")).collect()
+}
+
+/// A file that is written here, to be saved by the browser. It grows in the browser's memory.
+#[derive(Debug, Default)]
+pub struct Download(js_sys::Array);
+
+impl Download {
+    /// An empty file.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts something behind all that is in it.
+    pub fn push(&self, bytes: &[u8]) {
+        self.0.push(&js_sys::Uint8Array::from(bytes));
+    }
+
+    /// Has the browser save it under this name, where it saves what people download.
+    pub fn save(&self, name: &str) {
+        let Ok(blob) = web_sys::Blob::new_with_u8_array_sequence(&self.0) else { return };
+        let Ok(url) = web_sys::Url::create_object_url_with_blob(&blob) else { return };
+        let link = window().document().and_then(|document| document.create_element("a").ok());
+        if let Some(link) = link.and_then(|link| link.dyn_into::<web_sys::HtmlElement>().ok()) {
+            // Fails for names that no attribute has.
+            let _ = link.set_attribute("href", &url);
+            let _ = link.set_attribute("download", name);
+            link.click();
+        }
+        // The browser has taken hold of it by then.
+        Timeout::new(60_000, move || drop(web_sys::Url::revoke_object_url(&url))).forget();
+    }
 }
 
 /// Sets a custom property (CSS) of the whole page.

@@ -8,7 +8,7 @@ use super::drafts::About;
 use super::{Desk, menu, message, room_title};
 use crate::text;
 use crate::text::rooms::{compose, form, room};
-use crate::ui::{Icon, IconButton, When, press};
+use crate::ui::{Icon, IconButton, When, changing, press, saying};
 use chats_core::content::MAX_CHARACTERS;
 use chats_core::rooms::{self, MessageView, Words};
 use chats_core::time::{Duration, Time};
@@ -21,8 +21,6 @@ use note::Note;
 
 /// How often others are told that one is writing.
 const TYPING: Duration = Duration::from_secs(3);
-/// From here on the number of characters that are left is shown.
-const NEAR_THE_END: isize = 500;
 /// The most lines that are shown at a time.
 const MAX_LINES: usize = 6;
 
@@ -38,23 +36,20 @@ pub(super) fn Composer(
     let choices = Choices::of(desk, caret);
     let told = StoredValue::new(Time(0));
     let online = desk.model.online;
-    let left = Memo::new(move |_| {
-        let long = draft.text.with(|text| send::ready(desk, text).chars().count());
-        MAX_CHARACTERS.cast_signed() - long.cast_signed()
-    });
-    let near = Memo::new(move |_| Some(left.get()).filter(|left| *left <= NEAR_THE_END));
+    let long = Memo::new(move |_| draft.text.with(|text| send::ready(desk, text).chars().count()));
+    let too_long = move || long.get() > MAX_CHARACTERS;
     let lines = move || {
         let lines = draft.text.with(|text| text.split('\n').take(MAX_LINES).count());
         lines.to_string()
     };
     let send = move || {
-        if left.get_untracked() >= 0 {
+        if !untrack(too_long) {
             send::send(desk, note);
         }
     };
     let read_caret = move || {
         let at = desk.field.get_untracked().and_then(|it| it.selection_start().ok().flatten());
-        caret.set(at.unwrap_or(0));
+        caret.set(at.unwrap_or(0) as usize);
     };
     let input = move |event: ev::Event| {
         draft.text.set(event_target_value(&event));
@@ -84,25 +79,25 @@ pub(super) fn Composer(
             _ => {}
         }
     };
-    let about = Memo::new(move |_| draft.about.get());
-    let verb = move || match about.get() {
+    let verb = move || match draft.about.get() {
         Some(About::Edit(_)) => form::SAVE,
         _ => compose::SEND,
     };
-    let title = Memo::new(move |_| desk.view.with(|view| room_title(view, desk.me())));
     view! {
         <div class="composer">
             <p class="typing quiet" aria-live="off">
-                {typing(desk)}
+                {saying(move || typing(desk))}
             </p>
-            {move || note.get().map(|it| note::card(it, note))}
-            {move || about.get().map(|about| about_what(desk, about))}
+            {changing(move || note.get().map(|it| note::card(it, note)).into_any())}
+            {changing(move || draft.about.get().map(|it| about_what(desk, it)).into_any())}
             {choices.list()}
             <div class="compose">
                 <textarea
                     id="compose"
                     aria-label=compose::FIELD
-                    placeholder=move || compose::placeholder(&title.get())
+                    placeholder=move || {
+                        compose::placeholder(&desk.view.with(|view| room_title(view, desk.me())))
+                    }
                     rows=lines
                     aria-autocomplete="list"
                     aria-controls="choices"
@@ -117,46 +112,37 @@ pub(super) fn Composer(
                 <button
                     type="button"
                     class="button button-primary send"
-                    prop:disabled=move || { left.get() < 0 }
+                    prop:disabled=too_long
                     on:click=press(move || {
                         send();
                         desk.write_here();
                     })
                 >
                     <Icon name="send" />
-                    <span>{verb}</span>
+                    <span>{saying(verb)}</span>
                 </button>
             </div>
             <p class="compose-foot">
                 <When on=move || !online.get()>
                     <span>{compose::OFFLINE}</span>
                 </When>
-                {move || {
-                    near.get()
-                        .map(|left| {
-                            view! {
-                                <span class="left" class:over=move || { left < 0 }>
-                                    {compose::left(left)}
-                                </span>
-                            }
-                        })
-                }}
+                <span class="left" class:over=too_long>
+                    {saying(move || compose::left(MAX_CHARACTERS, long.get()))}
+                </span>
             </p>
         </div>
     }
 }
 
 /// Who writes here just now, apart from us.
-fn typing(desk: Desk) -> Memo<String> {
+fn typing(desk: Desk) -> String {
     let me = desk.me();
-    Memo::new(move |_| {
-        desk.model.rooms.typing.with(|typing| match typing {
-            Some((here, wallets)) if *here == desk.tag => {
-                let others = wallets.iter().filter(|it| Some(**it) != me);
-                room::typing(&others.map(|it| desk.called(*it)).collect::<Vec<_>>())
-            }
-            _ => String::new(),
-        })
+    desk.model.rooms.typing.with(|typing| match typing {
+        Some((here, wallets)) if *here == desk.tag => {
+            let others = wallets.iter().filter(|it| Some(**it) != me);
+            room::typing(&others.map(|it| desk.called(*it)).collect::<Vec<_>>())
+        }
+        _ => String::new(),
     })
 }
 

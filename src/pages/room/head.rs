@@ -1,11 +1,12 @@
 //! What stands above the messages.
 
+use super::message::excerpt;
 use super::{Desk, room_title};
+use crate::model::Message;
 use crate::pages::room_form::RoomForm;
 use crate::text::rooms::{form, room};
-use crate::ui::{Dialog, Icon, IconButton, When, press};
+use crate::ui::{Dialog, Icon, IconButton, When, each, press, saying};
 use chats_core::control::RoomKind;
-use chats_core::rooms::MessageView;
 use leptos::prelude::*;
 
 /// What the room is called and about, what is pinned, and for moderators what can be changed.
@@ -15,21 +16,20 @@ pub(super) fn Head(
     desk: Desk,
 ) -> impl IntoView {
     let me = desk.me();
-    let title = Memo::new(move |_| desk.view.with(|view| room_title(view, me)));
-    let topic = Memo::new(move |_| desk.view.with(|view| view.topic.clone().unwrap_or_default()));
-    let can_change = Memo::new(move |_| {
-        desk.view.with(|view| view.moderated && view.kind == Some(RoomKind::All))
-    });
-    let changing = RwSignal::new(false);
-    let change = Callback::new(move |()| changing.set(true));
+    let title = move || desk.view.with(|view| room_title(view, me));
+    let topic = move || desk.view.with(|view| view.topic.clone().unwrap_or_default());
+    let can_change =
+        move || desk.view.with(|view| view.moderated && view.kind == Some(RoomKind::All));
+    let open = RwSignal::new(false);
+    let change = Callback::new(move |()| open.set(true));
     view! {
         <header class="room-head">
             <a class="icon-button room-back" href="#/" aria-label=room::BACK>
                 <Icon name="back" />
             </a>
             <div class="room-title">
-                <h2 id="room-title">{title}</h2>
-                <p class="quiet">{topic}</p>
+                <h2 id="room-title">{saying(title)}</h2>
+                <p class="quiet">{saying(topic)}</p>
             </div>
             <Pinned desk=desk />
             <When on=can_change>
@@ -37,10 +37,12 @@ pub(super) fn Head(
                 <Dialog
                     id="change-room"
                     title=form::CHANGE
-                    open=changing
-                    on_cancel=Callback::new(move |()| changing.set(false))
+                    open=open
+                    on_cancel=Callback::new(move |()| open.set(false))
                 >
-                    <RoomForm open=changing room=Some(desk.view) />
+                    <When on=open>
+                        <RoomForm open=open room=Some(desk.view) />
+                    </When>
                 </Dialog>
             </When>
         </header>
@@ -53,44 +55,38 @@ fn Pinned(
     /// What the page shares.
     desk: Desk,
 ) -> impl IntoView {
-    let pinned = Memo::new(move |_| {
-        let excerpt = |view: &MessageView| {
-            let text = super::message::excerpt(&view.words);
-            view.pinned.then_some((view.id, view.author, text))
-        };
-        desk.model.rooms.shown.with(|shown| {
-            shown.messages.iter().filter_map(|row| row.view.with(excerpt)).collect::<Vec<_>>()
-        })
-    });
-    move || {
-        let pinned = pinned.get();
-        if pinned.is_empty() {
-            return ().into_any();
-        }
-        let lines = pinned.into_iter().map(|(id, author, text)| {
-            view! {
-                <li>
-                    <button
-                        type="button"
-                        class="reply"
-                        on:click=press(move || desk.sought.set(Some(id)))
-                    >
-                        <b>{desk.called(author)}</b>
-                        " "
-                        {text}
-                    </button>
-                </li>
-            }
-        });
+    let pinned = move || {
+        let is = |row: &&Message| row.view.with(|view| view.pinned);
+        let shown = desk.model.rooms.shown;
+        shown.with(|shown| shown.messages.iter().filter(is).cloned().collect::<Vec<_>>())
+    };
+    let line = move |row: Message| {
+        let (id, view) = (row.id, RwSignal::from(row.view));
+        let who = view.with_untracked(|view| desk.called(view.author));
         view! {
+            <li>
+                <button
+                    type="button"
+                    class="reply"
+                    on:click=press(move || desk.sought.set(Some(id)))
+                >
+                    <b>{who}</b>
+                    " "
+                    {saying(move || view.with(|view| excerpt(&view.words)))}
+                </button>
+            </li>
+        }
+        .into_any()
+    };
+    view! {
+        <When on=move || !pinned().is_empty()>
             <details class="pinned">
                 <summary>
                     <Icon name="pin" />
                     {room::PINNED}
                 </summary>
-                <ul role="list">{lines.collect_view()}</ul>
+                <ul role="list">{each(pinned, |row: &Message| row.id, line)}</ul>
             </details>
-        }
-        .into_any()
+        </When>
     }
 }

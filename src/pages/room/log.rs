@@ -7,7 +7,7 @@ use super::{Desk, message};
 use crate::model::{Message, Shown};
 use crate::pages::nav::unread_in;
 use crate::text::rooms::room;
-use crate::ui::{Icon, When, each, press};
+use crate::ui::{Icon, When, each, press, saying};
 use chats_core::control::RoomKind;
 use chats_core::id::Wallet;
 use chats_core::op::OpId;
@@ -103,12 +103,10 @@ pub(super) fn Log(
         0 => room::JUMP.to_owned(),
         n => room::new_below(n),
     };
-    let empty = Memo::new(move |_| {
-        !loading.get() && ends.with(|it| it.is_some_and(|it| it.last.is_none() && !it.more))
-    });
-    let whole =
-        Memo::new(move |_| ends.with(|it| it.is_some_and(|it| it.last.is_some() && !it.more)));
-    let more = Memo::new(move |_| ends.with(|it| it.is_some_and(|it| it.more)));
+    let is = move |empty: bool, more: bool| {
+        ends.with(|ends| ends.is_some_and(|it| it.last.is_none() == empty && it.more == more))
+    };
+    let more = move || loading.get() || is(true, true) || is(false, true);
     view! {
         <div class="log-frame">
             <div
@@ -126,13 +124,13 @@ pub(super) fn Log(
                 on:focusout=move |event| left(desk, node, &event)
             >
                 <div class="log-inner">
-                    <When on=move || loading.get() || more.get()>
+                    <When on=more>
                         <Bones />
                     </When>
-                    <When on=empty>
+                    <When on=move || is(true, false) && !loading.get()>
                         <Empty desk=desk />
                     </When>
-                    <When on=whole>
+                    <When on=move || is(false, false)>
                         <p class="quiet log-start">{room::START}</p>
                     </When>
                     {each(starts, |start| *start, part)}
@@ -141,7 +139,7 @@ pub(super) fn Log(
             <When on=move || !at_end.get()>
                 <button type="button" class="button button-small jump" on:click=press(jump)>
                     <Icon name="down" />
-                    {said}
+                    {saying(said)}
                 </button>
             </When>
         </div>

@@ -3,9 +3,10 @@
 use super::drafts::About;
 use super::message::react;
 use super::{Desk, mentions};
+use crate::model::Message;
 use crate::text::rooms::{self as words, message};
 use crate::text::{self, time};
-use crate::ui::{CopyButton, Dialog, Icon, ShortAddress, press, typed};
+use crate::ui::{Button, CopyButton, Dialog, Icon, ShortAddress, changing, press, saying, typed};
 use chats_core::content::Pin;
 use chats_core::rooms::{Action, MessageView, RoomState, Words};
 use leptos::{ev, prelude::*};
@@ -18,22 +19,16 @@ pub(super) fn Menu(
 ) -> impl IntoView {
     let open = Signal::derive(move || desk.menu.with(Option::is_some));
     let close = Callback::new(move |()| desk.menu.set(None));
-    let chosen = Memo::new(move |_| {
-        let id = desk.menu.get()?;
-        desk.model
-            .rooms
-            .shown
-            .with(|shown| shown.messages.iter().any(|row| row.id == id).then_some(id))
-    });
     view! {
         <Dialog id="message-menu" title=message::ACTIONS open=open on_cancel=close>
-            {move || {
-                let id = chosen.get()?;
+            {changing(move || {
+                let id = desk.menu.get();
                 let row = desk.model.rooms.shown.with_untracked(|shown| {
-                    shown.messages.iter().find(|row| row.id == id).map(|row| row.view.clone())
+                    let chosen = |row: &&Message| Some(row.id) == id;
+                    shown.messages.iter().find(chosen).map(|row| row.view.clone())
                 });
-                row.map(|view| entries(desk, RwSignal::from(view), close))
-            }}
+                row.map(|view| entries(desk, RwSignal::from(view), close)).into_any()
+            })}
         </Dialog>
     }
 }
@@ -59,6 +54,7 @@ fn entries(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyV
                 {label}
             </button>
         }
+        .into_any()
     };
     let reply = Callback::new(move |()| {
         desk.draft.about.set(Some(About::Reply(id)));
@@ -70,6 +66,8 @@ fn entries(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyV
     });
     let edits = writable && own && markdown.is_some();
     let edit = Callback::new(move |()| edit(desk, view));
+    let copy =
+        |text| view! { <CopyButton value=Signal::stored(text) label=message::COPY /> }.into_any();
     let pin_label = if pinned { message::UNPIN } else { message::PIN };
     view! {
         {(writable && !deleted).then(|| emoji(desk, view, close))}
@@ -77,7 +75,7 @@ fn entries(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyV
         {edits.then(|| entry("edit", message::EDIT, edit))}
         {(writable && moderated && !deleted).then(|| entry("pin", pin_label, pin))}
         {(writable && (own || moderated) && !deleted).then(|| delete(desk, view, close))}
-        {markdown.map(|text| view! { <CopyButton value=Signal::stored(text) label=message::COPY /> })}
+        {markdown.map(copy)}
         <dl class="details">
             <div>
                 <dt>{message::WALLET}</dt>
@@ -105,9 +103,7 @@ fn entries(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyV
             </div>
         </dl>
         <div class="actions">
-            <button type="button" class="button" on:click=press(move || close.run(()))>
-                {text::CLOSE}
-            </button>
+            <Button label=text::CLOSE on_press=close />
         </div>
     }
     .into_any()
@@ -145,7 +141,7 @@ fn delete(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyVi
     view! {
         <button type="button" class="menu-item" class:sure=sure on:click=act>
             <Icon name="delete" />
-            {move || if sure.get() { message::DELETE_SURE } else { message::DELETE }}
+            {saying(move || if sure.get() { message::DELETE_SURE } else { message::DELETE })}
         </button>
     }
     .into_any()
@@ -165,6 +161,7 @@ fn emoji(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyVie
                 {*emoji}
             </button>
         }
+        .into_any()
     });
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();

@@ -2,8 +2,9 @@
 
 use super::Desk;
 use crate::text::rooms::room;
-use crate::ui::Panel;
-use chats_core::rooms::Standing;
+use crate::ui::{Panel, When, changing, each};
+use chats_core::id::{DeviceKey, Wallet};
+use chats_core::rooms::{DeviceView, Standing};
 use leptos::prelude::*;
 
 /// No key yet.
@@ -12,16 +13,13 @@ pub(super) fn Waits(
     /// What the page shares.
     desk: Desk,
 ) -> impl IntoView {
-    let new_device = Memo::new(move |_| {
-        let waits = |it: &chats_core::rooms::DeviceView| {
-            it.own && it.standing == Standing::WaitsForApproval
-        };
-        desk.model.rooms.devices.with(|devices| devices.iter().any(waits))
-    });
-    move || {
+    let waits = |it: &DeviceView| it.own && it.standing == Standing::WaitsForApproval;
+    let new_device =
+        Memo::new(move |_| desk.model.rooms.devices.with(|devices| devices.iter().any(waits)));
+    changing(move || {
         let help = if new_device.get() { room::WAITS_DEVICE_HELP } else { room::WAITS_HELP };
-        view! { <Panel icon="lock" title=room::WAITS help=help /> }
-    }
+        view! { <Panel icon="lock" title=room::WAITS help=help /> }.into_any()
+    })
 }
 
 /// A device wrote two things as its next.
@@ -30,28 +28,24 @@ pub(super) fn Forked(
     /// What the page shares.
     desk: Desk,
 ) -> impl IntoView {
-    let forked = Memo::new(move |_| desk.view.with(|view| view.forked.clone()));
-    move || {
-        let forked = forked.get();
-        if forked.is_empty() {
-            return ().into_any();
-        }
-        let devices = forked.into_iter().map(|(device, wallet)| {
-            let whose = wallet.map_or_else(|| room::SOMEBODY.to_owned(), |it| desk.called(it));
-            view! {
-                <li>
-                    {whose} " " <code>{device.to_string()}</code>
-                </li>
-            }
-        });
+    let forked = move || desk.view.with(|view| view.forked.clone());
+    let line = move |(device, wallet): (DeviceKey, Option<Wallet>)| {
+        let whose = wallet.map_or_else(|| room::SOMEBODY.to_owned(), |it| desk.called(it));
         view! {
+            <li>
+                {whose} " " <code>{device.to_string()}</code>
+            </li>
+        }
+        .into_any()
+    };
+    view! {
+        <When on=move || !forked().is_empty()>
             <div class="notice" role="alert">
                 <div class="notice-text">
                     <p>{room::FORKED}</p>
-                    <ul role="list">{devices.collect_view()}</ul>
+                    <ul role="list">{each(forked, |it: &(DeviceKey, _)| it.0, line)}</ul>
                 </div>
             </div>
-        }
-        .into_any()
+        </When>
     }
 }

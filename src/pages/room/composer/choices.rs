@@ -2,6 +2,7 @@
 
 use super::super::{Desk, commands, mentions};
 use crate::text::rooms::compose;
+use crate::ui::changing;
 use chats_core::id::Wallet;
 use leptos::{ev, prelude::*};
 
@@ -26,22 +27,21 @@ enum What {
 #[derive(Clone, Copy)]
 pub(super) struct Choices {
     desk: Desk,
-    caret: RwSignal<u32>,
-    all: Memo<Vec<Choice>>,
+    caret: RwSignal<usize>,
     marked: RwSignal<usize>,
     closed: RwSignal<bool>,
 }
 
 impl Choices {
-    pub(super) fn of(desk: Desk, caret: RwSignal<u32>) -> Self {
-        let closed = RwSignal::new(false);
-        let all = Memo::new(move |_| {
-            if closed.get() {
-                return Vec::new();
-            }
-            desk.draft.text.with(|text| offered(desk, text, caret.get()))
-        });
-        Self { desk, caret, all, marked: RwSignal::new(0), closed }
+    pub(super) fn of(desk: Desk, caret: RwSignal<usize>) -> Self {
+        Self { desk, caret, marked: RwSignal::new(0), closed: RwSignal::new(false) }
+    }
+
+    fn all(self) -> Vec<Choice> {
+        if self.closed.get() {
+            return Vec::new();
+        }
+        self.desk.draft.text.with(|text| offered(self.desk, text, self.caret.get()))
     }
 
     /// Offers again, after something was typed.
@@ -52,22 +52,20 @@ impl Choices {
 
     /// The id of the one that is marked.
     pub(super) fn active_id(self) -> Option<String> {
-        let any = self.all.with(|all| !all.is_empty());
+        let any = !self.all().is_empty();
         any.then(|| ["choice-", &self.marked.get().to_string()].concat())
     }
 
     /// Whether the key was meant for the list.
     pub(super) fn key(self, event: &ev::KeyboardEvent) -> bool {
-        let (count, marked) = (self.all.with_untracked(Vec::len), self.marked.get_untracked());
-        if count == 0 {
-            return false;
-        }
+        let (all, marked) = untrack(|| (self.all(), self.marked.get()));
+        let (count, Some(choice)) = (all.len(), all.get(marked)) else { return false };
         match event.key().as_str() {
             "ArrowDown" => self.marked.set((marked + 1) % count),
             "ArrowUp" => self.marked.set((marked + count - 1) % count),
             "Escape" => self.closed.set(true),
-            "Enter" if self.complete(marked) || event.shift_key() => return false,
-            "Enter" | "Tab" => self.take(marked),
+            "Enter" if self.complete(choice) || event.shift_key() => return false,
+            "Enter" | "Tab" => self.take(choice.what),
             _ => return false,
         }
         event.prevent_default();
@@ -75,21 +73,19 @@ impl Choices {
     }
 
     /// Whether the command is typed in full already.
-    fn complete(self, at: usize) -> bool {
-        self.all.with_untracked(|all| match all.get(at).map(|choice| choice.what) {
-            Some(What::Command(command)) => {
-                self.desk.draft.text.with_untracked(|text| text.strip_prefix('/') == Some(command))
-            }
-            _ => false,
-        })
+    fn complete(self, choice: &Choice) -> bool {
+        let typed = |text: &String| match choice.what {
+            What::Command(command) => text.strip_prefix('/') == Some(command),
+            What::Person(_) => false,
+        };
+        self.desk.draft.text.with_untracked(typed)
     }
 
-    fn take(self, at: usize) {
-        let Some(choice) = self.all.with_untracked(|all| all.get(at).cloned()) else { return };
+    fn take(self, what: What) {
         let draft = self.desk.draft;
         let text = draft.text.get_untracked();
-        let caret = mentions::place(&text, self.caret.get_untracked() as usize);
-        let (before, after) = match choice.what {
+        let caret = mentions::place(&text, self.caret.get_untracked());
+        let (before, after) = match what {
             What::Command(command) => (["/", command, " "].concat(), String::new()),
             What::Person(wallet) => {
                 let Some((at, _)) = mentions::begun(&text, caret) else { return };
@@ -102,8 +98,8 @@ impl Choices {
         };
         let end = before.encode_utf16().count();
         draft.text.set([before, after].concat());
-        let end = u32::try_from(end).unwrap_or(u32::MAX);
         self.caret.set(end);
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
         // The field has the new text by then.
         request_animation_frame(move || {
             if let Some(field) = self.desk.field.get_untracked() {
@@ -120,7 +116,7 @@ impl Choices {
                 // Not at the click: the field would have lost the focus by then.
                 let take = move |event: ev::PointerEvent| {
                     event.prevent_default();
-                    self.take(at);
+                    self.take(choice.what);
                 };
                 view! {
                     <li
@@ -134,8 +130,9 @@ impl Choices {
                         <span class="quiet">{choice.help}</span>
                     </li>
                 }
+                .into_any()
             };
-            self.all.get().into_iter().enumerate().map(row).collect_view()
+            self.all().into_iter().enumerate().map(row).collect_view().into_any()
         };
         view! {
             <ul
@@ -143,16 +140,16 @@ impl Choices {
                 class="choices"
                 role="listbox"
                 aria-label=compose::CHOICES
-                hidden=move || self.all.with(Vec::is_empty)
+                hidden=move || self.all().is_empty()
             >
-                {rows}
+                {changing(rows)}
             </ul>
         }
         .into_any()
     }
 }
 
-fn offered(desk: Desk, text: &str, caret: u32) -> Vec<Choice> {
+fn offered(desk: Desk, text: &str, caret: usize) -> Vec<Choice> {
     let command = |(command, needs, help): &'static (&'static str, &'static str, &'static str)| {
         let label = ["/", command, " ", needs].concat();
         Choice { what: What::Command(command), label, help: (*help).to_owned() }
@@ -161,7 +158,7 @@ fn offered(desk: Desk, text: &str, caret: u32) -> Vec<Choice> {
     if !commands.is_empty() {
         return commands;
     }
-    let caret = mentions::place(text, caret as usize);
+    let caret = mentions::place(text, caret);
     let Some((_, name)) = mentions::begun(text, caret) else { return Vec::new() };
     let me = desk.me();
     let mut found: Vec<Choice> = Vec::new();

@@ -22,6 +22,7 @@ pub(super) fn card(note: Note, shown: RwSignal<Option<Note>>) -> AnyView {
                 <dd>{said}</dd>
             </div>
         }
+        .into_any()
     });
     view! {
         <div class="note" role="status">
