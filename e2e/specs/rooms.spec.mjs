@@ -1,23 +1,12 @@
 // Members write to each other, in rooms and alone.
 import assert from "node:assert/strict";
 import { ROLE } from "../harness/chain.mjs";
+import { inGeneral } from "../harness/general.mjs";
 import { pageWithRelays, REFUSED } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
 
 /** The chain's version is looked at every 54 to 66 s, and roles some blocks behind it. */
 const NOTICED_WITHIN = 90_000;
-
-/** Members with these wallets in the room "general", which the first, a moderator, makes. */
-async function inGeneral(t, wallets, options = {}) {
-  const all = [];
-  for (const wallet of wallets) {
-    const member = await t.member({ wallet, ...options });
-    all.push(Object.assign(member, { at: await member.address(t.chain) }));
-    await member.connect();
-  }
-  for (const member of all) await member.room();
-  return all;
-}
 
 test("what one member writes the others read, and it is said how far it has come", async (t) => {
   const [one, two] = await inGeneral(t, [1, 2]);
