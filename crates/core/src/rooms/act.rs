@@ -405,6 +405,5 @@ impl Rooms {
         let mut batch = Batch::default();
         let then = self.own_item(&item, &mut batch, now);
         self.disk.commit(batch, vec![then, Then::Acted { number, room: None }], true);
-        self.screen.devices = true;
     }
 }

@@ -139,7 +139,12 @@ impl Rooms {
         let (community, me, shown) = (self.me.community, self.wallet(), self.time.shown(now));
         let Some(room) = self.rooms.get_mut(&tag) else { return Err(()) };
         match room.take(community, me, bytes, shown) {
-            Ok((_, taken)) => Ok(taken),
+            Ok((_, taken)) => {
+                if let Taken::Early(_) = taken {
+                    self.screen.touch(tag);
+                }
+                Ok(taken)
+            }
             Err(refused) => {
                 self.screen.count(refused.0);
                 Err(())
@@ -211,6 +216,7 @@ impl Rooms {
     }
 
     pub(super) fn everything_unsettled(&mut self) {
+        self.screen.devices = true;
         for room in self.rooms.values_mut() {
             (room.unsettled, room.unjudged) = (true, true);
         }
@@ -246,6 +252,7 @@ impl Rooms {
                 self.changes.doubt();
             }
             self.screen.touch(tag);
+            self.screen.devices = true;
             self.keep_secrets(tag, &before);
             self.read_pages(tag);
             self.note_missing(tag, now);

@@ -117,7 +117,6 @@ impl Rooms {
                     self.keep_changes(from);
                     self.everything_unsettled();
                     self.log.changed = true;
-                    self.screen.devices = true;
                 }
             }
             // Blocks were taken back, or what is kept here is another chain's.

@@ -189,7 +189,6 @@ impl Rooms {
     pub(super) fn access(&mut self, wallet: Wallet, admitted: bool, cutoff: u64, now: Time) {
         if self.log.devices.cutoff(wallet, Time::from_secs(cutoff)) {
             self.everything_unsettled();
-            self.screen.devices = true;
         }
         if !admitted {
             self.checked.remove(&wallet);

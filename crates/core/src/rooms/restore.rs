@@ -234,6 +234,7 @@ impl Rooms {
             self.log.take(id, &item, received);
             self.take_item(id, &item);
         }
+        self.screen.begin();
         self.introduce_self(now);
         let tags: Vec<_> = self.rooms.keys().copied().collect();
         for tag in tags {
@@ -266,10 +267,10 @@ impl Rooms {
         let mut opened = Vec::new();
         for item in items.iter().filter(|item| item.entry.size > 0) {
             let (id, own) = (item.entry.id, item.entry.state != State::Received);
-            // Our own clock may have been set back since.
-            let at = if own { shown.max(id.hlc().time()) } else { shown };
+            // The clock here may have been set back since it came, or since it was written here.
+            let came = if own { id.hlc().time() } else { item.entry.received };
             // What is kept was judged when it came; what does not open now is kept on.
-            match room.take(community, me, &item.bytes, at) {
+            match room.take(community, me, &item.bytes, shown.max(came)) {
                 Ok((id, room::Taken::Opened)) => opened.push(id),
                 Ok((id, room::Taken::Sealed)) if own => {
                     room.own_sealed.insert(id);

@@ -9,7 +9,7 @@ use super::views::{
 use super::{Outgoing, Rooms};
 use crate::access::Role;
 use crate::control::{Cause, RoomKind};
-use crate::epoch::RoomTag;
+use crate::epoch::{Policy, RoomTag};
 use crate::id::{DeviceKey, Wallet};
 use crate::op::OpId;
 use crate::small::{SmallMap, SmallSet};
@@ -33,7 +33,7 @@ const EXCERPT: usize = 120;
 pub(super) struct Screen {
     open: Option<Open>,
     rooms: bool,
-    told_rooms: Vec<RoomView>,
+    told_rooms: Option<Vec<RoomView>>,
     typing: SmallSet<RoomTag>,
     pub(super) devices: bool,
     told_devices: Vec<DeviceView>,
@@ -71,6 +71,11 @@ enum Look {
 }
 
 impl Screen {
+    /// What is kept was read: from now on it is known which rooms there are, even if there is none.
+    pub(super) const fn begin(&mut self) {
+        self.rooms = true;
+    }
+
     /// Something about a room changed.
     pub(super) fn touch(&mut self, room: RoomTag) {
         self.rooms = true;
@@ -154,8 +159,8 @@ impl Rooms {
         }
         if std::mem::take(&mut self.screen.rooms) {
             let rooms = self.room_views(now);
-            if rooms != self.screen.told_rooms {
-                self.screen.told_rooms.clone_from(&rooms);
+            if self.screen.told_rooms.as_ref() != Some(&rooms) {
+                self.screen.told_rooms = Some(rooms.clone());
                 self.tell(View::Rooms(rooms));
             }
         }
@@ -222,6 +227,7 @@ impl Rooms {
             moderated: self.may_moderate(tag),
             state,
             forked: forked.map(|device| (device, self.log.devices.wallet(device))).collect(),
+            early: u64::try_from(room.early.len()).unwrap_or(u64::MAX),
         }
     }
 
@@ -392,6 +398,7 @@ impl Rooms {
                 !self.log.is_settled(*device, now) && !self.approved.contains(device)
             }));
         }
+        waiting.extend(self.waits_itself(now).then(|| self.device()));
         let all = self.log.devices.all();
         let shown_ones =
             all.filter(|(device, wallet)| *wallet == own || moderator && waiting.contains(device));
@@ -400,6 +407,16 @@ impl Rooms {
             .collect();
         views.sort_by_key(|view| (view.wallet != own, view.since, view.device));
         views
+    }
+
+    /// Whether this device lacks keys that others give to an older one only.
+    fn waits_itself(&self, now: Time) -> bool {
+        let lacks = |room: &room::Room| {
+            let keys = &room.keyring;
+            let history = keys.policy() == Policy::OpenHistory && keys.missing().next().is_some();
+            room.is_of(self.wallet()) && (keys.room().is_none() || history)
+        };
+        !self.log.is_settled(self.device(), now) && self.rooms.values().any(lacks)
     }
 
     fn device_view(

@@ -107,6 +107,9 @@ pub struct RoomView {
     /// backup.
     #[n(10)]
     pub forked: Vec<(DeviceKey, Option<Wallet>)>,
+    /// How many messages wait until the clock here is as late as they say that it is.
+    #[n(11)]
+    pub early: u64,
 }
 
 /// How far a room is usable.

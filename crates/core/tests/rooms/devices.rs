@@ -24,10 +24,12 @@ fn a_second_device_reads_what_was_said_before_only_after_the_first_approved_it()
     let device = town.people[second].key();
     let waiting = town.people[2].devices.iter().find(|it| it.device == device).unwrap();
     assert_eq!((waiting.wallet, waiting.standing), (wallet(3), Standing::WaitsForApproval));
+    assert_eq!(town.standing_of_itself(second), Standing::WaitsForApproval);
     // Another member has no say in it.
     town.act(2, Action::Approve { device });
     town.run(LONG);
     assert_eq!(town.people[second].said(), ["before"]);
+    assert_eq!(town.standing_of_itself(second), Standing::Good);
     town.say(second, room, "from the second");
     town.run(MOMENT);
     town.all_read(&["before", "from the second"]);
@@ -59,6 +61,7 @@ fn a_revoked_device_reads_and_writes_no_more() {
         assert_eq!(town.people[who].said(), ["last words", "new key"], "person {who}");
     }
     assert!(!town.people[second].said().contains(&"new key"));
+    assert_eq!(town.standing_of_itself(second), Standing::Revoked);
 }
 
 #[test]

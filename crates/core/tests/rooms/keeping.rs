@@ -4,7 +4,7 @@ use crate::town::Town;
 use chats_core::content::Mentions;
 use chats_core::rooms::{Action, Keeping, RoomState, Sending};
 use chats_core::store::StoreError;
-use chats_core::time::Duration;
+use chats_core::time::{Duration, Time};
 
 const MOMENT: Duration = Duration::from_secs(2);
 
@@ -200,4 +200,51 @@ fn who_writes_faster_than_is_shown_is_told_so() {
     assert!(town.try_act(1, write.clone()).unwrap_err().contains("Wait a moment"));
     town.run(Duration::from_secs(60));
     assert!(town.try_act(1, write).is_ok());
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_the_page_is_closed_hides_nothing_and_makes_no_fork() {
+    let (mut town, room) = Town::with_room(3);
+    town.now = town.now + Duration::from_secs(3 * 3600);
+    town.say(1, room, "by another");
+    town.say(2, room, "by oneself");
+    town.run(Duration::from_secs(5));
+    town.isolate(2);
+    let back = Time(town.now.0 - 2 * 3600 * 1000);
+    let person = &mut town.people[2];
+    person.restart(back);
+    person.act(Action::Open { room }, back);
+    assert_eq!(person.said(), ["by another", "by oneself"]);
+    let (markdown, mentions) = ("afterwards".to_owned(), Mentions::default());
+    person.act(Action::Write { room, markdown, reply: None, mentions }, back);
+    person.tick(back + Duration::from_secs(1));
+    assert_eq!(person.said(), ["by another", "by oneself", "afterwards"]);
+    town.bring_back(2);
+    town.run(Duration::from_secs(60));
+    town.open_all(room);
+    town.all_read(&["by another", "by oneself", "afterwards"]);
+    assert!(town.people.iter().all(|person| person.list[0].forked.is_empty()));
+}
+
+#[test]
+fn messages_that_wait_for_the_clock_are_counted() {
+    let (mut town, room) = Town::with_room(2);
+    town.open_all(room);
+    let ahead = town.now + Duration::from_secs(3600);
+    let (markdown, mentions) = ("from ahead".to_owned(), Mentions::default());
+    town.people[0].act(Action::Write { room, markdown, reply: None, mentions }, ahead);
+    town.run(Duration::from_secs(60));
+    assert_eq!(town.people[1].list[0].early, 1);
+    assert_eq!(town.people[1].said(), Vec::<&str>::new());
+    town.run(Duration::from_secs(3600));
+    assert_eq!(town.people[1].list[0].early, 0);
+    town.all_read(&["from ahead"]);
+}
+
+#[test]
+fn who_is_alone_hears_that_there_is_no_room_yet() {
+    let mut town = Town::new(0);
+    town.come(1, 1);
+    assert!(town.people[0].listed);
+    assert!(town.people[0].list.is_empty());
 }

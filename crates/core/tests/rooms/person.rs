@@ -30,6 +30,8 @@ pub(crate) struct Person {
     /// What came of each action.
     pub(crate) done: BTreeMap<u64, (Option<RoomTag>, Option<String>)>,
     pub(crate) list: Vec<RoomView>,
+    /// Whether it was said which rooms there are.
+    pub(crate) listed: bool,
     pub(crate) open: Option<RoomTag>,
     pub(crate) messages: BTreeMap<OpId, MessageView>,
     pub(crate) more: bool,
@@ -74,6 +76,7 @@ impl Person {
             acted: 0,
             done: BTreeMap::new(),
             list: Vec::new(),
+            listed: false,
             open: None,
             messages: BTreeMap::new(),
             more: false,
@@ -168,7 +171,7 @@ impl Person {
 
     fn show(&mut self, view: View) {
         match view {
-            View::Rooms(rooms) => self.list = rooms,
+            View::Rooms(rooms) => (self.list, self.listed) = (rooms, true),
             View::Messages { room, messages, more } => {
                 assert_eq!(Some(room), self.open);
                 self.messages = messages.into_iter().map(|it| (it.id, it)).collect();

@@ -6,7 +6,7 @@ use chats_core::epoch::RoomTag;
 use chats_core::fixtures::{NOW, TestWallet};
 use chats_core::gossip::{self, GossipId, GossipVerdict};
 use chats_core::id::{DeviceKey, Wallet};
-use chats_core::rooms::{Action, Incoming, Outgoing};
+use chats_core::rooms::{Action, Incoming, Outgoing, Standing};
 use chats_core::seats::{Change, Head, Seats};
 use chats_core::time::{Duration, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -316,6 +316,11 @@ impl Town {
 
     pub(crate) fn open_all(&mut self, room: RoomTag) {
         (0..self.people.len()).for_each(|who| self.open(who, room));
+    }
+
+    /// How a device stands, as its own page shows it.
+    pub(crate) fn standing_of_itself(&self, who: usize) -> Standing {
+        self.people[who].devices.iter().find(|device| device.own).unwrap().standing
     }
 
     /// What each of them reads in the open room.
