@@ -2,7 +2,7 @@
 
 mod rooms;
 
-pub use rooms::{Message, Place, Room, Rooms, Shown};
+pub use rooms::{About, Message, Place, Room, Rooms, Shown, Text};
 
 use crate::route::Route;
 use chats_core::access::Role;

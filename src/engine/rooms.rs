@@ -3,6 +3,7 @@
 use super::backup::Backup;
 use super::diagnostics::object;
 use super::{Engine, Happening, views};
+use crate::model::{About, Text};
 use chats_chain::ReadError;
 use chats_core::channel::Channel;
 use chats_core::gossip::GossipMessage;
@@ -13,8 +14,12 @@ use chats_core::wire;
 use chats_net::network::Command;
 use chats_web::rooms::{Health, State};
 use chats_web::{clock, storage};
+use leptos::prelude::Update;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
+
+/// The most texts that wait to be taken back; the oldest goes first.
+const MAX_RETURNED: usize = 64;
 
 /// What was read of the community's changes.
 pub(super) type Changes = Result<(Vec<Change>, Head), ReadError>;
@@ -34,6 +39,7 @@ impl Engine {
         session.actions += 1;
         let number = session.actions;
         let backup = Backup::of(number, &action);
+        session.texts.extend(text_of(&action).map(|text| (number, text)));
         session.rooms.tell(Incoming::Act { number, action });
         if let Some(backup) = backup {
             self.backup_begun(backup);
@@ -74,9 +80,22 @@ impl Engine {
             },
             Outgoing::Done { number, room, refused } => {
                 self.backup_done(number, refused.is_some());
+                self.text_done(number, refused.is_some());
                 self.rooms_done(room, refused);
             }
             Outgoing::Backup { number, part } => self.backup_part(number, &part),
+        }
+    }
+
+    /// A text became a message, or was refused and goes back to where it was written.
+    fn text_done(&mut self, number: u64, refused: bool) {
+        let text = self.session.as_mut().and_then(|session| session.texts.remove(&number));
+        if let Some(text) = text.filter(|_| refused) {
+            self.model.rooms.returned.update(|returned| {
+                returned.push(text);
+                let excess = returned.len().saturating_sub(MAX_RETURNED);
+                returned.drain(..excess);
+            });
         }
     }
 
@@ -124,4 +143,14 @@ impl Engine {
             "refused": refused,
         })
     }
+}
+
+/// The text in an action that writes one.
+fn text_of(action: &Action) -> Option<Text> {
+    let (room, markdown, about) = match action {
+        Action::Write { room, markdown, reply, .. } => (room, markdown, reply.map(About::Reply)),
+        Action::Edit { room, target, markdown, .. } => (room, markdown, Some(About::Edit(*target))),
+        _ => return None,
+    };
+    Some(Text { room: *room, markdown: markdown.clone(), about })
 }

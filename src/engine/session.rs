@@ -3,6 +3,7 @@
 use super::{Engine, Happening, turn, voice};
 use crate::model::{
     Account, MeetingStage, MemberView, MicrophoneStatus, Problem, RelayStatus, RelayView, Stage,
+    Text,
 };
 use crate::route::Route;
 use chats_chain::{Answer, ReadError};
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub(super) rooms: RoomsWorker,
     /// What was asked of them so far.
     pub(super) actions: u64,
+    /// Texts among that which are not answered yet; the rooms refuse what is too much at once.
+    pub(super) texts: SmallMap<u64, Text>,
     members: SmallMap<DeviceKey, Member>,
     own: Option<Verdict>,
     pub(super) topic: GossipTopic,
@@ -173,6 +176,7 @@ impl Engine {
             connections,
             rooms,
             actions: 0,
+            texts: SmallMap::new(),
             members: SmallMap::new(),
             own: None,
             topic: community.gossip_topic(),

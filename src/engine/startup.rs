@@ -2,7 +2,7 @@
 
 use crate::model::{Problem, Reading};
 use chats_chain::Answer;
-use chats_core::certificate::DeviceCertificate;
+use chats_core::certificate::{CertificateError, DeviceCertificate};
 use chats_core::config::{Config, ConfigError, RELAY};
 use chats_core::id::DeviceSecret;
 use chats_net::{Multiaddr, address};
@@ -82,12 +82,23 @@ async fn load_device(
         Err(error) => return Err(storage_problem(&error)),
     };
     let certificate = bytes.and_then(|bytes| DeviceCertificate::decode(&bytes).ok());
-    Ok(certificate
-        .filter(|certificate| {
-            certificate.check(secret.device(), registry, clock::now()).is_ok()
-                && certificate.check_wallet().is_ok()
-        })
-        .map(|certificate| (secret, Box::new(certificate))))
+    let Some(certificate) = certificate else { return Ok(None) };
+    match certificate.check(secret.device(), registry, clock::now()) {
+        Ok(()) if certificate.check_wallet().is_ok() => Ok(Some((secret, Box::new(certificate)))),
+        // It would be whole again with the right time.
+        Err(CertificateError::NotYet) => Err(clock_behind()),
+        _ => Ok(None),
+    }
+}
+
+fn clock_behind() -> Problem {
+    Problem {
+        title: "Your clock is behind.".to_owned(),
+        help: "It shows an earlier time than when you signed in here. Set it right, then try \
+               again: other members could not be told from strangers."
+            .to_owned(),
+        retry: true,
+    }
 }
 
 fn relays(config: &Config) -> Result<Vec<Multiaddr>, Problem> {

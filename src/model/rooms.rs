@@ -32,6 +32,28 @@ pub struct Rooms {
     pub backup: RwSignal<&'static str>,
     /// Whether a wallet is asked to sign a device out.
     pub revoking: RwSignal<bool>,
+    /// Texts that were refused, the oldest first: each goes back to the field it came from.
+    pub returned: RwSignal<Vec<Text>>,
+}
+
+/// What one writes in a room, before it is a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Where.
+    pub room: RoomTag,
+    /// What.
+    pub markdown: String,
+    /// What it is about, if it does not stand by itself.
+    pub about: Option<About>,
+}
+
+/// What a text is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// It answers a message.
+    Reply(OpId),
+    /// It says a message better.
+    Edit(OpId),
 }
 
 impl Rooms {
@@ -47,6 +69,7 @@ impl Rooms {
             persisted: RwSignal::new(false),
             backup: RwSignal::new(""),
             revoking: RwSignal::new(false),
+            returned: RwSignal::default(),
         }
     }
 
@@ -58,6 +81,7 @@ impl Rooms {
         self.devices.set(Vec::new());
         self.keeping.set(Keeping::Good);
         self.backup.set("");
+        self.returned.set(Vec::new());
     }
 
     /// What is known of a room, to be read in a reactive place.

@@ -156,6 +156,7 @@ fn Open(
         <section class="room" aria-labelledby="room-title">
             <head::Head desk=desk />
             <state::Forked desk=desk />
+            <state::Early desk=desk />
             {changing(move || {
                 if locked.get() {
                     view! { <state::Waits desk=desk /> }.into_any()

@@ -2,8 +2,10 @@
 
 use super::model;
 use crate::model::{Model, RelayStatus, RelayView, Stage};
+use crate::text::rooms::settings;
 use crate::text::{self, shell};
 use crate::ui::{Banner, changing, saying};
+use chats_core::rooms::{DeviceView, Standing};
 use leptos::prelude::*;
 
 /// How the connection stands, coarsely.
@@ -80,6 +82,37 @@ pub fn Connection() -> impl IntoView {
     }
 }
 
+/// What there is to say of the devices of whoever is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Devices {
+    /// Nothing.
+    Fine,
+    /// Another one waits for us.
+    New,
+    /// This one was revoked.
+    Revoked,
+}
+
+impl Devices {
+    fn of(model: Model) -> Self {
+        let me = model.account.with(|account| account.as_ref().map(|account| account.wallet));
+        model.rooms.devices.with(|devices| {
+            let ours = || devices.iter().filter(|device| Some(device.wallet) == me);
+            let is = |device: &DeviceView, standing| device.standing == standing;
+            match ours().find(|device| device.own) {
+                Some(own) if is(own, Standing::Revoked) => Self::Revoked,
+                Some(own)
+                    if is(own, Standing::Good)
+                        && ours().any(|it| is(it, Standing::WaitsForApproval)) =>
+                {
+                    Self::New
+                }
+                _ => Self::Fine,
+            }
+        })
+    }
+}
+
 /// What it means when there is none, and what still works.
 #[component]
 pub fn Trouble() -> impl IntoView {
@@ -101,9 +134,23 @@ pub fn Trouble() -> impl IntoView {
         };
         banner("offline", text.map(str::to_owned))
     };
+    let devices = Memo::new(move |_| Devices::of(model));
+    let devices = move || match devices.get() {
+        Devices::Fine => ().into_any(),
+        Devices::Revoked => banner("device", Some(settings::REVOKED_HERE.to_owned())),
+        Devices::New => view! {
+            <Banner icon="device" text=settings::NEW_DEVICE>
+                <a class="button button-small" href="#/settings">
+                    {settings::SEE_DEVICES}
+                </a>
+            </Banner>
+        }
+        .into_any(),
+    };
     view! {
         {changing(linked)}
         {changing(move || banner("alert", keeping.get()))}
+        {changing(devices)}
     }
 }
 

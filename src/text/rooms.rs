@@ -18,9 +18,10 @@ pub const LOCKED: &str = "Locked room";
 /// Said of a room in which somebody named the reader.
 pub const MENTIONED: &str = ", you are mentioned";
 /// There is none, for members.
-pub const NONE: &str = "No rooms yet. A moderator makes the first room.";
+pub const NONE: &str = "No rooms here yet. They appear as soon as another member is online.";
 /// There is none, for moderators.
-pub const NONE_MODERATOR: &str = "No rooms yet. Make the first one.";
+pub const NONE_MODERATOR: &str =
+    "No rooms here yet. They appear as soon as another member is online. Or make one.";
 
 /// Title of what could not be done.
 pub const REFUSED: &str = "That did not work.";
@@ -97,6 +98,8 @@ pub mod room {
         "You can read here, but not write: the others would not take it right now.";
     /// Writes out a device's fork.
     pub const FORKED: &str = "A device here wrote two different things as its next message: it was copied, or brought back from a backup. Both are shown. Its owner should sign it out under Settings.";
+    /// What others wrote is of a later time than it is here.
+    pub const EARLY: &str = "Your clock seems to be behind: messages of a later time wait here until your clock gets there. Set it right to read them.";
     /// Whose device that is, if it is not known.
     pub const SOMEBODY: &str = "somebody";
     /// What the list of pinned messages is called.
@@ -300,11 +303,18 @@ pub mod settings {
     /// It stays.
     pub const PERSISTED: &str = "Your messages stay in this browser until you sign out.";
     /// It may go.
-    pub const EVICTABLE: &str = "Your messages are kept in this browser, but it may delete them when space runs short. As long as other members or your other devices have them, they come back.";
+    pub const EVICTABLE: &str = "Your messages are kept in this browser, but it may delete them when space runs short. As long as other members or your other devices have them, they come back. To be sure of yours, save a backup.";
     /// Forgets the device.
     pub const FORGET: &str = "Forget this device";
     /// What that means.
-    pub const FORGET_HELP: &str = "Signs you out and deletes this device's key from this browser.";
+    pub const FORGET_HELP: &str = "Signs you out and deletes this device's key, and the messages kept here, from this browser. What nobody else has is gone then, unless you saved a backup.";
+    /// Another device of ours waits.
+    pub const NEW_DEVICE: &str = "A new device signed in with your wallet. If it is yours, approve it: it can then read what was written before it came. If not, revoke it.";
+    /// Goes to where one can.
+    pub const SEE_DEVICES: &str = "See your devices";
+    /// Ours was revoked.
+    pub const REVOKED_HERE: &str =
+        "This device was signed out for good. It cannot read what is written from now on.";
     /// The list is empty.
     pub const NO_DEVICES: &str = "Getting your devices…";
 

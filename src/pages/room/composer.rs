@@ -31,6 +31,7 @@ pub(super) fn Composer(
     desk: Desk,
 ) -> impl IntoView {
     let draft = desk.draft;
+    draft.take_back(desk);
     let caret = RwSignal::new(0);
     let note = RwSignal::new(None::<Note>);
     let choices = Choices::of(desk, caret);

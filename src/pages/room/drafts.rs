@@ -1,20 +1,13 @@
 //! What one has written and not sent yet, kept for each room as long as the page is open.
 
-use super::mentions::Chosen;
+use super::Desk;
+use super::mentions::{self, Chosen};
+pub(super) use crate::model::About;
+use crate::model::Text;
 use chats_core::epoch::RoomTag;
 use chats_core::id::Wallet;
-use chats_core::op::OpId;
 use chats_core::small::SmallMap;
 use leptos::prelude::*;
-
-/// What an unsent text is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
-    /// It answers a message.
-    Reply(OpId),
-    /// It says a message better.
-    Edit(OpId),
-}
 
 #[derive(Debug, Clone, Default)]
 struct Kept {
@@ -87,6 +80,21 @@ impl Draft {
             });
         });
         draft
+    }
+
+    /// Takes back what was refused in the room, as soon as nothing else is in the field.
+    pub(super) fn take_back(self, desk: Desk) {
+        let returned = desk.model.rooms.returned;
+        Effect::new(move |_| {
+            let at = returned.with(|all| all.iter().position(|text| text.room == desk.tag));
+            let free = self.text.with(String::is_empty) && self.about.with(Option::is_none);
+            let Some(at) = at.filter(|_| free) else { return };
+            let Text { markdown, about, .. } = returned.write().remove(at);
+            let (text, chosen) = mentions::collapse(&markdown, &|wallet| desk.called(wallet));
+            self.chosen.set_value(chosen);
+            self.about.set(about);
+            self.text.set(text);
+        });
     }
 
     /// Begins anew.

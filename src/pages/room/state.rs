@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::text::rooms::room;
-use crate::ui::{Panel, When, changing, each};
+use crate::ui::{Banner, Panel, When, changing, each};
 use chats_core::id::{DeviceKey, Wallet};
 use chats_core::rooms::{DeviceView, Standing};
 use leptos::prelude::*;
@@ -20,6 +20,19 @@ pub(super) fn Waits(
         let help = if new_device.get() { room::WAITS_DEVICE_HELP } else { room::WAITS_HELP };
         view! { <Panel icon="lock" title=room::WAITS help=help /> }.into_any()
     })
+}
+
+/// What others wrote is of a later time than it is here.
+#[component]
+pub(super) fn Early(
+    /// What the page shares.
+    desk: Desk,
+) -> impl IntoView {
+    view! {
+        <When on=move || desk.view.with(|view| view.early > 0)>
+            <Banner icon="clock" text=room::EARLY />
+        </When>
+    }
 }
 
 /// A device wrote two things as its next.
