@@ -73,6 +73,11 @@ export async function browserWithExtension(run, folder, { tone = 0 } = {}) {
   return profile;
 }
 
+/** Starts a browser that keeps its profile in `folder`, for one test alone; gives the profile. */
+export async function browserOn(folder, { tone = 0 } = {}) {
+  return chromium.launchPersistentContext(folder, { ...options(tone, {}), permissions: ["microphone"] });
+}
+
 /** Ends all browsers. */
 export async function closeBrowsers() {
   for (const one of launched.values()) await (await one).close();

@@ -60,3 +60,65 @@ export function keptBytes(page, store, from) {
 export function changeKept(page, store, changed, { from, to = from }) {
   return page.evaluate(`(${change})(${OPEN}, ${changed}, ${JSON.stringify({ store, from, to })})`);
 }
+
+/** The names of the databases of rooms. */
+export function roomsKept(page) {
+  return page.evaluate(async () => {
+    const names = (await indexedDB.databases()).map(({ name }) => name);
+    return names.filter((name) => name.startsWith("community-chats rooms "));
+  });
+}
+
+/** Deletes what is kept of rooms, whoever has it open. */
+export async function deleteRooms(page) {
+  const names = await roomsKept(page);
+  await page.evaluate(
+    (names) =>
+      Promise.all(
+        names.map(
+          (name) =>
+            new Promise((resolve, reject) => {
+              const deleting = indexedDB.deleteDatabase(name);
+              deleting.onsuccess = resolve;
+              deleting.onerror = () => reject(deleting.error);
+            }),
+        ),
+      ),
+    names,
+  );
+  return names.length;
+}
+
+/** Flips a bit in the middle of each row that is kept of rooms in these tables; gives how many. */
+export async function damageRooms(page, tables) {
+  const [name] = await roomsKept(page);
+  return page.evaluate(
+    async ([name, tables]) => {
+      const settled = (request, event) =>
+        new Promise((resolve, reject) => {
+          request[event] = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await settled(indexedDB.open(name), "onsuccess");
+      const transaction = database.transaction(tables, "readwrite");
+      const done = settled(transaction, "oncomplete");
+      let rows = 0;
+      for (const table of tables) {
+        const all = transaction.objectStore(table).openCursor();
+        all.onsuccess = () => {
+          const cursor = all.result;
+          if (!cursor) return;
+          const row = cursor.value;
+          row[Math.floor(row.length / 2)] ^= 1;
+          cursor.update(row);
+          rows += 1;
+          cursor.continue();
+        };
+      }
+      await done;
+      database.close();
+      return rows;
+    },
+    [name, tables],
+  );
+}

@@ -8,12 +8,15 @@ import { until } from "./until.mjs";
 
 const EARS = readFileSync(join(import.meta.dirname, "ears.js"), "utf8");
 
+/** Profiles whose pages are prepared already. */
+const prepared = new WeakSet();
+
 export class Member {
   /**
    * Opens the page in a new browser profile. `tone` is the browser, hence the microphone;
    * `wallet` the number of the test wallet; `context` options of the profile. `inBrowser` and
    * `profile` are a browser and a profile to use in place of new ones; `before` is done to the
-   * profile before anything is opened.
+   * profile before anything of these tests is opened in it.
    */
   static async open(run, options = {}) {
     const { tone = 0, wallet = 2, url = URL, route = "#/", context = {}, inBrowser, before } = options;
@@ -23,8 +26,11 @@ export class Member {
       profile = await own.newContext({ permissions: ["microphone"], ...context });
       run.later(() => profile.close());
     }
-    await profile.addInitScript(EARS);
-    await before?.(profile);
+    if (!prepared.has(profile)) {
+      prepared.add(profile);
+      await profile.addInitScript(EARS);
+      await before?.(profile);
+    }
     const member = new Member(run, profile, await profile.newPage(), { tone, wallet, url });
     await member.page.goto(url + route);
     return member;

@@ -1,6 +1,6 @@
 // Relays of a test's own, beside the two that run already: they can be killed and come back.
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { CHATS, CONFIG_FILE, FOLDER } from "./environment.mjs";
@@ -15,21 +15,28 @@ export class Relay {
   #key;
   #more;
   #transport;
+  #stderr = "ignore";
   #child;
   #ended;
 
   /**
    * Starts a relay with a port and a key of its own. With `turn`, members may use it for TURN; it
-   * serves `wss` with the certificate `tls`.
+   * serves `wss` with the certificate `tls`. With `talkative`, it writes all that it can say of what
+   * it does to the file `log`.
    */
-  static async start(run, { turn = false, tls } = {}) {
+  static async start(run, { turn = false, tls, talkative = false } = {}) {
     const relay = new Relay();
     relay.#more = turn ? ["--turn", "127.0.0.1:0", "--config", CONFIG_FILE, "--dev"] : [];
     if (tls) relay.#more.push("--tls-cert", tls.files.cert, "--tls-key", tls.files.key);
     relay.#transport = tls ? "tls/ws" : "ws";
     relay.#run = run;
     relay.#port = await freePort();
-    relay.#key = join(mkdtempSync(join(FOLDER, "relay-")), "key");
+    const folder = mkdtempSync(join(FOLDER, "relay-"));
+    relay.#key = join(folder, "key");
+    if (talkative) {
+      relay.log = join(folder, "log");
+      relay.#stderr = openSync(relay.log, "a");
+    }
     run.later(() => relay.stop());
     await relay.start();
     return relay;
@@ -39,7 +46,8 @@ export class Relay {
   async start() {
     const listen = `/ip4/127.0.0.1/tcp/${this.#port}/${this.#transport}`;
     this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key, ...this.#more], {
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", "pipe", this.#stderr],
+      env: { ...process.env, ...(this.log && { RUST_LOG: "trace" }) },
     });
     this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
     for await (const line of createInterface({ input: this.#child.stdout })) {

@@ -56,6 +56,11 @@ export class TestRun {
     this.#expected.push(pattern);
   }
 
+  /** Says something about this run that whoever reads the results should know. */
+  note(text) {
+    console.log(`  ${text}`);
+  }
+
   /** Takes note of an error that a page had. */
   complain(text) {
     this.#complaints.push(text);
