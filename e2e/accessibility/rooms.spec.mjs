@@ -83,6 +83,27 @@ test("look: devices", async (t) => {
   await looksRight(member, "devices");
 });
 
+for (const what of ["Save a backup", "Bring back a backup"]) {
+  test(`look: ${what.toLowerCase()}`, async (t) => {
+    const member = await aloneInGeneral(t);
+    await member.go("#/settings");
+    await member.button(what).click();
+    await member.page.getByRole("dialog", { name: what }).waitFor();
+    await looksRight(member, what.toLowerCase().replaceAll(" ", "-"));
+  });
+}
+
+test("look: a new device of one's own", async (t) => {
+  const [, member] = await inGeneral(t, [1, 2]);
+  const other = await t.member({ wallet: 2 });
+  await other.connect();
+  await member.page.getByText("A new device signed in with your wallet").waitFor();
+  await looksRight(member, "new-device");
+  await other.page.getByRole("link", { name: "Locked room" }).click();
+  await other.page.getByText("This device is new").waitFor();
+  await looksRight(other, "room-locked");
+});
+
 test("keyboard: write, walk through the messages, answer, change", async (t) => {
   const member = await aloneInGeneral(t);
   const { keyboard } = member.page;

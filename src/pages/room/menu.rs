@@ -171,7 +171,7 @@ fn emoji(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyVie
         }
     };
     view! {
-        <form class="emoji" role="group" aria-label=message::REACT on:submit=submit>
+        <form class="emoji" aria-label=message::REACT on:submit=submit>
             {buttons.collect_view()}
             <input
                 type="text"
