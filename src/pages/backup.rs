@@ -59,8 +59,10 @@ fn Form(
     let chosen = NodeRef::<html::Input>::new();
     let problem = RwSignal::new("");
     let done = move |action| {
-        open.set(false);
-        ask.run(Action::Rooms(action));
+        // While a file is read the form may be closed: then nothing is wanted any more.
+        if ask.try_run(Action::Rooms(action)).is_some() {
+            open.set(false);
+        }
     };
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();

@@ -34,7 +34,8 @@ pub fn Dialog(
     };
     // Browsers close at the second Escape whatever the page says.
     let closed = move |_| {
-        if open.get_untracked() {
+        // It is told a moment later: the dialog may be gone by then.
+        if open.try_get_untracked() == Some(true) {
             on_cancel.run(());
         }
     };

@@ -56,7 +56,8 @@ pub(super) fn Log(
         Memo::new(move |_| rooms.shown.with(|shown| here(shown).then(|| Ends::of(shown, me))));
     let (asked, height) = (StoredValue::new(None), StoredValue::new(0));
     let look = move || {
-        let Some(log) = node.get_untracked() else { return };
+        // By the next frame the room may have been left.
+        let Some(log) = node.try_get_untracked().flatten() else { return };
         let below = -log.scroll_top();
         height.set_value(log.scroll_height());
         let (now, was) = (below < AT_END, at_end.get_untracked());
@@ -78,7 +79,7 @@ pub(super) fn Log(
             |new: Ends| old.is_some_and(|old| old.first == new.first && old.last < new.last);
         let appended = now.filter(|new| appended(*new));
         request_animation_frame(move || {
-            if let (Some(log), Some(new)) = (node.get_untracked(), appended) {
+            if let (Some(log), Some(new)) = (node.try_get_untracked().flatten(), appended) {
                 if new.own {
                     log.set_scroll_top(0);
                 } else if reading {
@@ -196,7 +197,7 @@ fn stay_with_what_is_read(
 /// The element of a message.
 fn element(node: NodeRef<html::Div>, id: OpId) -> Option<web_sys::HtmlElement> {
     let selector = ["[data-id=\"", &id.to_string(), "\"]"].concat();
-    node.get_untracked()?.query_selector(&selector).ok()??.dyn_into().ok()
+    node.try_get_untracked()??.query_selector(&selector).ok()??.dyn_into().ok()
 }
 
 /// Goes to a message, and asks for older ones until it is there.
@@ -273,8 +274,9 @@ fn walk(desk: Desk, node: NodeRef<html::Div>, event: &ev::KeyboardEvent) {
 /// The focus goes elsewhere; but it comes back from the menu.
 fn left(desk: Desk, node: NodeRef<html::Div>, event: &ev::FocusEvent) {
     let to = event.related_target().and_then(|it| it.dyn_into::<web_sys::Node>().ok());
-    let inside = node.get_untracked().is_some_and(|log| log.contains(to.as_ref()));
-    if !inside && desk.menu.get_untracked().is_none() {
+    // Browsers tell this too when the room is left with the focus in it.
+    let Some(log) = node.try_get_untracked().flatten() else { return };
+    if !log.contains(to.as_ref()) && desk.menu.get_untracked().is_none() {
         desk.active.set(None);
     }
 }

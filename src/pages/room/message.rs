@@ -142,7 +142,8 @@ fn said(desk: Desk, view: RwSignal<MessageView>) -> AnyView {
         })
     });
     let show = move || {
-        changed.track();
+        // Read: a memo that is only tracked has not looked at anything yet.
+        drop(changed.get());
         let (said, edited, author) =
             view.with_untracked(|view| (view.words.clone(), view.edited, view.author));
         let Words::Said(markdown) = &said else {

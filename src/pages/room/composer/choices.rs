@@ -102,7 +102,7 @@ impl Choices {
         let end = u32::try_from(end).unwrap_or(u32::MAX);
         // The field has the new text by then.
         request_animation_frame(move || {
-            if let Some(field) = self.desk.field.get_untracked() {
+            if let Some(field) = self.desk.field.try_get_untracked().flatten() {
                 // Fails for no text area.
                 let _ = field.set_selection_range(end, end);
             }
