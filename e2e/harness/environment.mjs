@@ -19,6 +19,8 @@ export const CHATS = variable("E2E_CHATS_BIN");
 export const PROBE = variable("E2E_PROBE");
 /** A folder with the pages of `e2e/interop`. */
 export const INTEROP = variable("E2E_INTEROP");
+/** A folder with the page of `e2e/yjs`; for `cargo xtask bench chat` alone. */
+export const { E2E_YJS: YJS } = process.env;
 /** The built page. */
 export const DIST = variable("E2E_DIST");
 /** A folder for temporary files, removed at the end. */

@@ -15,6 +15,7 @@ mod stack;
 mod stamp;
 mod test;
 mod tools;
+mod yjs;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,9 @@ use rand::{TryRngCore, rngs::OsRng};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// A page looks some blocks behind the head; a change must be at least as old to be seen.
+const SETTLING_BLOCKS: &str = "0x8";
+
 /// This machine's clock.
 pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -57,7 +60,16 @@ impl Wallets {
 
     /// An honest statement about a device.
     pub(crate) fn statement(&self, wallet: Wallet, device: DeviceKey) -> Result<Statement> {
-        let now = now();
+        self.statement_of(wallet, device, now())
+    }
+
+    /// The same, issued at another moment.
+    pub(crate) fn statement_of(
+        &self,
+        wallet: Wallet,
+        device: DeviceKey,
+        issued: Time,
+    ) -> Result<Statement> {
         Ok(Statement {
             version: VERSION,
             wallet,
@@ -65,8 +77,8 @@ impl Wallets {
             registry: self.registry,
             domain: "127.0.0.1:8080".to_owned(),
             wallet_chain: self.registry.chain,
-            issued: now.secs(),
-            expires: (now + DEFAULT_LIFE).secs(),
+            issued: issued.secs(),
+            expires: (issued + DEFAULT_LIFE).secs(),
             nonce: random()?,
         })
     }
@@ -85,9 +97,32 @@ impl Wallets {
         wallet: Wallet,
         secret: &DeviceSecret,
     ) -> Result<DeviceCertificate> {
-        let statement = self.statement(wallet, secret.device())?;
+        self.certificate_of(wallet, secret, now())
+    }
+
+    /// The same, issued at another moment.
+    pub(crate) fn certificate_of(
+        &self,
+        wallet: Wallet,
+        secret: &DeviceSecret,
+        issued: Time,
+    ) -> Result<DeviceCertificate> {
+        let statement = self.statement_of(wallet, secret.device(), issued)?;
         let signature = self.sign(wallet, &statement)?;
         Ok(statement.certify(SignatureKind::Eip191, signature, secret))
+    }
+
+    /// Has a transaction of one of them mined, and grow old enough for pages to see.
+    pub(crate) fn transact(&self, from: Wallet, to: Wallet, data: &[u8]) -> Result<()> {
+        let data = hex::encode_prefixed(data);
+        let call = json!({ "from": from.to_string(), "to": to.to_string(), "data": data });
+        let hash = self.call("eth_sendTransaction", json!([call]))?;
+        self.call("anvil_mine", json!([SETTLING_BLOCKS]))?;
+        let receipt = self.call("eth_getTransactionReceipt", json!([hash]))?;
+        if receipt.get("status").and_then(Value::as_str) != Some("0x1") {
+            bail!("a transaction failed: {receipt}");
+        }
+        Ok(())
     }
 
     fn call(&self, method: &str, params: Value) -> Result<Value> {

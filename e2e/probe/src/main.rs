@@ -4,15 +4,20 @@
 //! itself, without the bounds of `chats-net`, and prints one JSON object a line: what happened as
 //! it happens, and a `summary` at the end. It ends with 1 and a reason if it could not do its
 //! work; what pages did is for the tests to judge.
+//!
+//! For benchmarks it also plays honest devices, and writes down what they would keep.
 #![forbid(unsafe_code)]
 
 mod certificates;
+mod crowd;
+mod history;
 mod identity;
 mod ledger;
 mod liar;
 mod lies;
 mod node;
 mod stranger;
+mod town;
 
 use anyhow::{Context, Result};
 use chats_core::config::Config;
@@ -45,6 +50,10 @@ enum Scenario {
     Flood,
     /// Shows one certificate after the other that must not count.
     Certificates,
+    /// Writes backups of a room with a long history, by the owner and others.
+    History(history::Plan),
+    /// Gives many wallets a seat, and writes a backup that knows of their devices.
+    Crowd(crowd::Plan),
 }
 
 fn main() -> ExitCode {
@@ -66,13 +75,15 @@ fn run(arguments: &Arguments) -> Result<()> {
     let wallet = wallets.get(arguments.wallet)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        match arguments.scenario {
+        match &arguments.scenario {
             Scenario::Stranger { seconds } => {
-                stranger::run(&config, &wallets, wallet, Duration::from_secs(seconds)).await
+                stranger::run(&config, &wallets, wallet, Duration::from_secs(*seconds)).await
             }
             Scenario::Liar => liar::run(&config, &wallets, wallet).await,
             Scenario::Flood => liar::flood(&config, &wallets, wallet).await,
             Scenario::Certificates => certificates::run(&config, &wallets, wallet).await,
+            Scenario::History(plan) => history::run(&config, &wallets, plan).await,
+            Scenario::Crowd(plan) => crowd::run(&config, &wallets, plan).await,
         }
     })
 }

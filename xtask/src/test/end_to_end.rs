@@ -11,7 +11,7 @@ use super::browser::{self, Chromium};
 use super::count::{self, Count};
 use crate::page::{self, Profile};
 use crate::stack::Stack;
-use crate::{interop, process, relay, serve, tools};
+use crate::{interop, process, relay, serve, tools, yjs};
 
 /// The running system, shared by the tiers that need it.
 pub(crate) struct System {
@@ -105,6 +105,8 @@ pub(crate) enum Bench {
     Net,
     /// Sound on the data link's connection or on one of its own
     Audio,
+    /// Messages and sync between members, beside Yjs
+    Chat,
 }
 
 /// Measures in browsers and prints the figures.
@@ -117,6 +119,10 @@ pub(crate) fn bench(what: Bench) -> Result<()> {
         Bench::Page => "e2e/bench/page.mjs",
         Bench::Net => "e2e/bench/net.mjs",
         Bench::Audio => "e2e/bench/audio.mjs",
+        Bench::Chat => {
+            node.env("E2E_YJS", yjs::build()?);
+            "e2e/bench/chat.mjs"
+        }
     };
     process::run("the benchmark", node.arg(script))
 }

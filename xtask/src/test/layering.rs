@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("chats-web", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-peer", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-sim", &["chats-core"]),
-    ("chats-probe", &["chats-core", "chats-net"]),
+    ("chats-probe", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-fuzz", &["chats-core", "chats-net", "chats-webrtc"]),
     ("chats-interop", &["chats-webrtc"]),
     ("chats-deploy", &["chats-chain", "chats-core"]),
