@@ -230,6 +230,9 @@ impl Engine {
                 session.command(Command::Send { to, channel, frame });
             }
             Output::Link(device) => session.command(Command::Link(device)),
+            Output::TakeLinks { device, take } => {
+                session.command(Command::TakeLinks { device, take });
+            }
             Output::Publish(frame) => {
                 let topic = session.topic;
                 session.command(Command::Publish { topic, frame });
@@ -541,6 +544,7 @@ impl Engine {
                     network::Path::Circuit => Input::Unlinked(device),
                 });
             }
+            Said::LinkOffered(device) => self.feed(Input::LinkOffered(device)),
             Said::LinkFailed { device, attack, reason } => {
                 leptos::logging::warn!("no direct link to {device}: {reason}");
                 let failure = if attack { LinkFailure::Attack } else { LinkFailure::Unreachable };

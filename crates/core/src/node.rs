@@ -125,6 +125,7 @@ impl Node {
             Input::Connected(device) => out.push(Output::Disconnect(device)),
             Input::Disconnected(device) => peers.disconnected(device, now),
             Input::DialFailed(device) => peers.dial_failed(device, now),
+            Input::LinkOffered(device) => peers.link_offered(device, now, out),
             Input::Linked(device) => peers.linked(device, now),
             Input::Unlinked(device) => {
                 peers.unlinked(device, now);

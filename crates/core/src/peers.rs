@@ -105,8 +105,6 @@ impl Peer {
 #[derive(Debug)]
 struct Connection {
     since: Time,
-    /// We dialled it.
-    ours: bool,
     /// We said hello.
     greeted: bool,
     /// It said hello, with a certificate that holds as far as can be told without the chain.
@@ -267,7 +265,6 @@ impl Peers {
         peer.link.gone();
         peer.session = Some(Connection {
             since: now,
-            ours,
             greeted: false,
             theirs: None,
             passed: false,

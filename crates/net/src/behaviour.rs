@@ -47,7 +47,7 @@ pub(crate) struct Behaviour {
     pub(crate) streams: streams::Behaviour,
     pub(crate) gossip: gossip::Behaviour,
     carrier: relay::Behaviour,
-    signalling: Signalling,
+    pub(crate) signalling: Signalling,
 }
 
 impl Behaviour {
@@ -70,7 +70,7 @@ impl Behaviour {
             relay,
             ping: ping(),
             streams: streams::Behaviour::new(channels.into_iter().chain([proof])),
-            gossip: gossip::Behaviour::new(own, linking.is_link).map_err(StartError::Gossip)?,
+            gossip: gossip::Behaviour::new(linking.is_link).map_err(StartError::Gossip)?,
             carrier: carry::carrier(own, &linking.linked),
             signalling,
         })

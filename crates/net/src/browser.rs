@@ -8,7 +8,7 @@ use crate::{
     carry,
     driver::{Driver, attempt},
     identity,
-    linking::{Certificates, Fingerprints, Linked, Linking},
+    linking::{Fingerprints, Linked, Linking},
     network::{Network, StartError},
     noise::Noise,
 };
@@ -53,18 +53,12 @@ pub fn start(
         .multiplex(yamux::Config::default())
         .timeout(HANDSHAKE);
     let linking = linking();
-    let certificates = linking.certificates.clone();
     let (links, signalling) = chats_webrtc::new(Config {
         ice_servers: ice,
         answer: Answer::Allowed,
         ..Config::default()
     });
-    let links = links.map(move |(peer, connection), point| {
-        let seen = connection.fingerprints();
-        let fingerprints = Fingerprints { own: seen.local.0, theirs: seen.remote.0 };
-        certificates.put(peer, point.is_dialer(), fingerprints);
-        (peer, StreamMuxerBox::new(connection))
-    });
+    let links = links.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
     let links = links.map_err(LinkError);
     // Both take addresses with `/p2p-circuit` and `/webrtc` in them, and the first that does wins.
     let transport = OrTransport::new(links, circuits)
@@ -99,7 +93,10 @@ fn linking() -> Linking {
                 && !addr.iter().any(|part| part == Protocol::P2pCircuit)
         },
         is_attack,
-        certificates: Certificates::default(),
+        fingerprints: |signalling, link, _| {
+            let chats_webrtc::Fingerprints { local, remote } = signalling.fingerprints(link)?;
+            Some(Fingerprints { own: local.0, theirs: remote.0 })
+        },
         linked: Linked::default(),
     }
 }

@@ -186,6 +186,7 @@ impl Driver {
             Command::Disconnect(device) => self.end_device(device, "we ended it"),
             Command::Pass(device) => self.pass(device),
             Command::Link(device) => self.link(device),
+            Command::TakeLinks { device, take } => self.take_links(device, take),
             Command::Subscribe(topic) => self.swarm.behaviour_mut().gossip.subscribe(topic),
             Command::Publish { topic, frame } => {
                 self.swarm.behaviour_mut().gossip.publish(topic, frame);

@@ -3,12 +3,12 @@
 //! [`Behaviour`] stands around gossipsub and decides which connections it sees:
 //!
 //! - only direct links: there is no gossip on circuits and with relays;
-//! - of each device one connection, the one that the driver keeps. gossipsub 0.50.1 falls silent
-//!   on a second connection to a peer that it knows once the first one closes, since nothing wakes
-//!   the second one's handler. So one that will not be kept is not shown to it, and the first is
-//!   taken from it before it sees one that takes its place;
-//! - nothing from a device before [`Behaviour::admit`]. What arrives until then is held back, and
-//!   since gossipsub knows of no subscription, nothing is published to it.
+//! - nothing is said or read on a link before [`Behaviour::admit`] ([`gate`]), which of several
+//!   links to a device is that of one. gossipsub 0.50.1 falls silent on a second connection to a
+//!   peer that it knows once the first one closes, since nothing wakes the second one's handler.
+//!   So beside one that is admitted none is shown to it, and until then no handler is woken.
+
+mod gate;
 
 use chats_core::{
     gossip::{self, GossipId, GossipVerdict},
@@ -16,6 +16,7 @@ use chats_core::{
     small::SmallMap,
 };
 use either::Either;
+use gate::{Gated, Told};
 use libp2p::{
     Multiaddr, PeerId,
     core::{ConnectedPoint, Endpoint, transport::PortUse},
@@ -24,18 +25,20 @@ use libp2p::{
         ValidationMode,
     },
     swarm::{
-        ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
-        THandlerInEvent, THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished, dummy,
+        ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour,
+        NotifyHandler, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+        behaviour::ConnectionEstablished, dummy,
     },
 };
-use std::task::{Context, Poll};
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
 
 /// Longest message in bytes, with room for its envelope of topic and lengths.
 const MAX_MESSAGE: usize = gossip::MAX_FRAME + 256;
 /// Messages that wait to be sent to one device.
 const MAX_QUEUED: usize = 256;
-/// What a device may say before it is admitted: what it supports, and its subscriptions.
-const MAX_HELD: usize = 8;
 
 /// What gossip has to say.
 #[derive(Debug)]
@@ -49,24 +52,25 @@ pub(crate) enum Event {
 /// See the module.
 pub(crate) struct Behaviour {
     inner: gossipsub::Behaviour,
-    own: PeerId,
     /// Whether a connection between these addresses is a direct link.
     is_link: fn(&Multiaddr) -> bool,
     topic: Option<TopicHash>,
-    seen: SmallMap<PeerId, Seen>,
+    /// One that is admitted, or those of which one may be.
+    seen: SmallMap<PeerId, Vec<Seen>>,
+    /// To be told that they are admitted.
+    opening: VecDeque<(PeerId, ConnectionId)>,
 }
 
-/// The one connection of a device that gossipsub sees.
+/// A connection that gossipsub sees.
 struct Seen {
     connection: ConnectionId,
     endpoint: Option<ConnectedPoint>,
     admitted: bool,
-    held: Vec<THandlerOutEvent<gossipsub::Behaviour>>,
 }
 
 impl Behaviour {
     /// `Err` only if gossipsub finds fault with constants.
-    pub(crate) fn new(own: PeerId, is_link: fn(&Multiaddr) -> bool) -> Result<Self, String> {
+    pub(crate) fn new(is_link: fn(&Multiaddr) -> bool) -> Result<Self, String> {
         let config = gossipsub::ConfigBuilder::default()
             .validation_mode(ValidationMode::Anonymous)
             .validate_messages()
@@ -77,7 +81,7 @@ impl Behaviour {
             .build()
             .map_err(|error| error.to_string())?;
         let inner = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)?;
-        Ok(Self { inner, own, is_link, topic: None, seen: SmallMap::new() })
+        Ok(Self { inner, is_link, topic: None, seen: SmallMap::new(), opening: VecDeque::new() })
     }
 
     /// Takes part in the gossip of one topic, and in that of no other.
@@ -113,61 +117,63 @@ impl Behaviour {
         self.inner.report_message_validation_result(&id, &source, acceptance);
     }
 
-    /// The link is proven: gossip flows on it from now on.
-    pub(crate) fn admit(&mut self, peer_id: PeerId, connection: ConnectionId) {
-        let Some(seen) = self.seen.get_mut(&peer_id) else { return };
-        if seen.connection != connection || std::mem::replace(&mut seen.admitted, true) {
+    /// The link is proven: gossip flows on it from now on, and on no other of this peer.
+    pub(crate) fn admit(&mut self, peer_id: PeerId, connection_id: ConnectionId) {
+        let links = self.seen.get(&peer_id).map_or(&[][..], Vec::as_slice);
+        let admitted = links.iter().any(|seen| seen.admitted);
+        if admitted || !links.iter().any(|seen| seen.connection == connection_id) {
             return;
         }
-        let held = std::mem::take(&mut seen.held);
+        let others: Vec<_> = links.iter().map(|seen| seen.connection).collect();
+        for other in others.into_iter().filter(|other| *other != connection_id) {
+            self.give_up(peer_id, other);
+        }
+        let Some([seen]) = self.seen.get_mut(&peer_id).map(Vec::as_mut_slice) else { return };
+        seen.admitted = true;
         if let Some(endpoint) = &seen.endpoint {
             self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
                 peer_id,
-                connection_id: connection,
+                connection_id,
                 endpoint,
                 failed_addresses: &[],
                 other_established: 0,
             }));
         }
-        for event in held {
-            self.inner.on_connection_handler_event(peer_id, connection, event);
-        }
+        self.opening.push_back((peer_id, connection_id));
     }
 
-    /// Whether the driver keeps a new link to `peer` that we dialled, or did not: not beside one
-    /// that is proven, and of two that are not the one that the smaller key dialled.
-    pub(crate) fn keeps(&self, peer: PeerId, dialer: bool) -> bool {
-        self.seen.get(&peer).is_none_or(|seen| !seen.admitted && dialer == (self.own < peer))
-    }
-
-    /// The driver closes a link.
-    pub(crate) fn give_up(&mut self, peer: PeerId, connection: ConnectionId) {
-        if self.seen.get(&peer).is_some_and(|seen| seen.connection == connection) {
-            self.take_away(peer);
-        }
-    }
-
-    /// Takes from gossipsub the connection that it sees.
-    fn take_away(&mut self, peer_id: PeerId) {
-        if let Some(Seen { connection, endpoint, .. }) = self.seen.remove(&peer_id) {
-            let endpoint = endpoint.unwrap_or_else(|| ConnectedPoint::Listener {
-                local_addr: Multiaddr::empty(),
-                send_back_addr: Multiaddr::empty(),
-            });
-            self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                peer_id,
-                connection_id: connection,
-                endpoint: &endpoint,
-                cause: None,
-                remaining_established: 0,
-            }));
-        }
+    /// Whether a new link to `peer` may be the one that is admitted.
+    fn keeps(&self, peer: PeerId) -> bool {
+        self.seen.get(&peer).is_none_or(|links| !links.iter().any(|seen| seen.admitted))
     }
 
     fn see(&mut self, peer: PeerId, connection: ConnectionId) {
-        self.take_away(peer);
-        let seen = Seen { connection, endpoint: None, admitted: false, held: Vec::new() };
-        self.seen.insert(peer, seen);
+        let seen = Seen { connection, endpoint: None, admitted: false };
+        self.seen.entry(peer).or_default().push(seen);
+    }
+
+    /// The link is closed, or will be: gossipsub does not see it any more.
+    pub(crate) fn give_up(&mut self, peer_id: PeerId, connection_id: ConnectionId) {
+        let Some(links) = self.seen.get_mut(&peer_id) else { return };
+        let Some(at) = links.iter().position(|seen| seen.connection == connection_id) else {
+            return;
+        };
+        let Seen { endpoint, .. } = links.swap_remove(at);
+        let remaining_established = links.len();
+        if links.is_empty() {
+            self.seen.remove(&peer_id);
+        }
+        let endpoint = endpoint.unwrap_or_else(|| ConnectedPoint::Listener {
+            local_addr: Multiaddr::empty(),
+            send_back_addr: Multiaddr::empty(),
+        });
+        self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+            peer_id,
+            connection_id,
+            endpoint: &endpoint,
+            cause: None,
+            remaining_established,
+        }));
     }
 
     fn translate(&mut self, event: gossipsub::Event) -> Option<Event> {
@@ -192,7 +198,7 @@ fn named(topic: GossipTopic) -> IdentTopic {
 }
 
 impl NetworkBehaviour for Behaviour {
-    type ConnectionHandler = Either<THandler<gossipsub::Behaviour>, dummy::ConnectionHandler>;
+    type ConnectionHandler = Either<Gated, dummy::ConnectionHandler>;
     type ToSwarm = Event;
 
     fn handle_established_inbound_connection(
@@ -202,13 +208,13 @@ impl NetworkBehaviour for Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !(self.is_link)(local) || !self.keeps(peer, false) {
+        if !(self.is_link)(local) || !self.keeps(peer) {
             return Ok(Either::Right(dummy::ConnectionHandler));
         }
         self.see(peer, connection);
         let handler =
             self.inner.handle_established_inbound_connection(connection, peer, local, remote)?;
-        Ok(Either::Left(handler))
+        Ok(Either::Left(Gated::new(handler)))
     }
 
     fn handle_established_outbound_connection(
@@ -219,22 +225,21 @@ impl NetworkBehaviour for Behaviour {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if !(self.is_link)(addr) || !self.keeps(peer, true) {
+        if !(self.is_link)(addr) || !self.keeps(peer) {
             return Ok(Either::Right(dummy::ConnectionHandler));
         }
         self.see(peer, connection);
         let handler = self
             .inner
             .handle_established_outbound_connection(connection, peer, addr, role, port)?;
-        Ok(Either::Left(handler))
+        Ok(Either::Left(Gated::new(handler)))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(established) => {
-                if let Some(seen) = self.seen.get_mut(&established.peer_id)
-                    && seen.connection == established.connection_id
-                {
+                let links = self.seen.get_mut(&established.peer_id).into_iter().flatten();
+                for seen in links.filter(|seen| seen.connection == established.connection_id) {
                     seen.endpoint = Some(established.endpoint.clone());
                 }
             }
@@ -252,18 +257,17 @@ impl NetworkBehaviour for Behaviour {
         event: THandlerOutEvent<Self>,
     ) {
         let Either::Left(event) = event;
-        let Some(seen) = self.seen.get_mut(&peer).filter(|seen| seen.connection == connection)
-        else {
-            return;
-        };
-        if seen.admitted {
+        let links = self.seen.get(&peer).map_or(&[][..], Vec::as_slice);
+        if links.iter().any(|seen| seen.connection == connection && seen.admitted) {
             self.inner.on_connection_handler_event(peer, connection, event);
-        } else if seen.held.len() < MAX_HELD {
-            seen.held.push(event);
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Event, THandlerInEvent<Self>>> {
+        if let Some((peer_id, connection)) = self.opening.pop_front() {
+            let (handler, event) = (NotifyHandler::One(connection), Either::Left(Told::Open));
+            return Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler, event });
+        }
         while let Poll::Ready(event) = self.inner.poll(cx) {
             let event = match event {
                 ToSwarm::GenerateEvent(event) => match self.translate(event) {
@@ -271,7 +275,8 @@ impl NetworkBehaviour for Behaviour {
                     None => continue,
                 },
                 ToSwarm::NotifyHandler { peer_id, handler, event } => {
-                    ToSwarm::NotifyHandler { peer_id, handler, event: Either::Left(event) }
+                    let event = Either::Left(Told::Inner(event));
+                    ToSwarm::NotifyHandler { peer_id, handler, event }
                 }
                 // It would dial peers that it heard of; whom to dial is not for it to say.
                 _ => continue,
@@ -291,14 +296,8 @@ mod tests {
         (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2))
     }
 
-    /// Two keys, the smaller first.
-    fn peers() -> (PeerId, PeerId) {
-        let (one, other) = (PeerId::random(), PeerId::random());
-        (one.min(other), one.max(other))
-    }
-
-    fn gossip(own: PeerId) -> Behaviour {
-        Behaviour::new(own, |_| true).unwrap()
+    fn gossip() -> Behaviour {
+        Behaviour::new(|_| true).unwrap()
     }
 
     /// A link to `peer` comes up, dialled here or there.
@@ -346,52 +345,52 @@ mod tests {
         gossip.inner.all_peers().any(|(known, _)| *known == peer)
     }
 
+    fn admitted(gossip: &Behaviour, peer: PeerId) -> Vec<ConnectionId> {
+        let links = gossip.seen.get(&peer).into_iter().flatten();
+        links.filter(|seen| seen.admitted).map(|seen| seen.connection).collect()
+    }
+
     #[test]
     fn a_second_link_beside_a_proven_one_comes_and_goes_without_a_trace() {
-        let (link, other) = links();
-        let (smaller, greater) = peers();
-        for (own, peer) in [(smaller, greater), (greater, smaller)] {
-            for dialer in [true, false] {
-                let mut gossip = gossip(own);
-                established(&mut gossip, peer, link, true);
-                gossip.admit(peer, link);
-                established(&mut gossip, peer, other, dialer);
-                closed(&mut gossip, peer, other);
-                assert!(sees(&gossip, peer));
-                let seen = gossip.seen.get(&peer).unwrap();
-                assert!(seen.connection == link && seen.admitted);
-            }
+        let ((link, other), peer) = (links(), PeerId::random());
+        for dialer in [true, false] {
+            let mut gossip = gossip();
+            established(&mut gossip, peer, link, true);
+            gossip.admit(peer, link);
+            established(&mut gossip, peer, other, dialer);
+            gossip.admit(peer, other);
+            closed(&mut gossip, peer, other);
+            assert!(sees(&gossip, peer));
+            assert_eq!(admitted(&gossip, peer), [link]);
         }
     }
 
     #[test]
-    fn of_two_links_the_one_that_the_smaller_key_dialled_is_seen() {
-        let (link, other) = links();
-        let (smaller, greater) = peers();
-        for (own, peer) in [(smaller, greater), (greater, smaller)] {
-            let counts = own < peer;
-            for (first, then) in [(counts, !counts), (!counts, counts)] {
-                let mut gossip = gossip(own);
-                established(&mut gossip, peer, link, first);
-                established(&mut gossip, peer, other, then);
-                let kept = if first == counts { link } else { other };
-                gossip.admit(peer, kept);
-                assert!(gossip.seen.get(&peer).unwrap().admitted);
-            }
+    fn of_two_links_either_can_be_the_one_and_the_other_goes_without_a_trace() {
+        let ((link, other), peer) = (links(), PeerId::random());
+        for (kept, lost) in [(link, other), (other, link)] {
+            let mut gossip = gossip();
+            established(&mut gossip, peer, link, true);
+            established(&mut gossip, peer, other, false);
+            gossip.admit(peer, kept);
+            closed(&mut gossip, peer, lost);
+            assert!(sees(&gossip, peer));
+            assert_eq!(admitted(&gossip, peer), [kept]);
+            closed(&mut gossip, peer, kept);
+            assert!(!sees(&gossip, peer));
         }
     }
 
     #[test]
     fn a_link_that_was_given_up_makes_room_for_the_next_at_once() {
-        let (link, other) = links();
-        let (own, peer) = peers();
-        let mut gossip = gossip(own);
+        let ((link, other), peer) = (links(), PeerId::random());
+        let mut gossip = gossip();
         established(&mut gossip, peer, link, true);
         gossip.give_up(peer, link);
         established(&mut gossip, peer, other, false);
         closed(&mut gossip, peer, link);
         gossip.admit(peer, other);
         assert!(sees(&gossip, peer));
-        assert!(gossip.seen.get(&peer).unwrap().admitted);
+        assert_eq!(admitted(&gossip, peer), [other]);
     }
 }

@@ -1,15 +1,12 @@
 //! What makes direct links, as the driver needs to know it.
 
-use chats_core::small::{SmallMap, SmallSet};
-use libp2p::{Multiaddr, PeerId};
+use crate::behaviour::Signalling;
+use chats_core::small::SmallSet;
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
 };
-
-/// Links that stand and whose certificates nobody asked for yet.
-#[cfg(any(target_arch = "wasm32", test))]
-const MAX_KEPT: usize = 64;
 
 /// The transport of direct links, seen from outside.
 #[derive(Clone)]
@@ -20,8 +17,8 @@ pub(crate) struct Linking {
     pub(crate) is_link: fn(&Multiaddr) -> bool,
     /// Whether a failure means that the other end's certificate was not the announced one.
     pub(crate) is_attack: fn(&io::Error) -> bool,
-    /// Where the transport leaves the certificates of each link.
-    pub(crate) certificates: Certificates,
+    /// The certificates of a link, which we dialled or not.
+    pub(crate) fingerprints: fn(&Signalling, ConnectionId, bool) -> Option<Fingerprints>,
     /// Who has a proven link to us.
     pub(crate) linked: Linked,
 }
@@ -54,27 +51,6 @@ pub(crate) struct Fingerprints {
     pub(crate) theirs: [u8; 32],
 }
 
-/// The way from the transport, which knows a link's certificates, to the driver, which knows the
-/// connection that the link has become. Each side of a pair is in one handshake at a time, so the
-/// peer and who dialled tell which link is meant.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Certificates(Arc<Mutex<SmallMap<(PeerId, bool), Fingerprints>>>);
-
-impl Certificates {
-    #[cfg(any(target_arch = "wasm32", test))]
-    pub(crate) fn put(&self, peer: PeerId, dialer: bool, fingerprints: Fingerprints) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_KEPT {
-            kept.pop_first();
-        }
-        kept.insert((peer, dialer), fingerprints);
-    }
-
-    pub(crate) fn take(&self, peer: PeerId, dialer: bool) -> Option<Fingerprints> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(peer, dialer))
-    }
-}
-
 impl Linking {
     /// No direct links can be made.
     #[cfg(not(target_arch = "wasm32"))]
@@ -83,7 +59,7 @@ impl Linking {
             address: |_| Multiaddr::empty(),
             is_link: |_| false,
             is_attack: |_| false,
-            certificates: Certificates::default(),
+            fingerprints: |_, _, _| None,
             linked: Linked::default(),
         }
     }

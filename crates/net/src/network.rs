@@ -49,6 +49,15 @@ pub enum Command {
     /// Make a direct link to a device that passed; answered by [`Event::Path`] or
     /// [`Event::LinkFailed`].
     Link(DeviceKey),
+    /// Whether direct links that a device makes to us are taken from now on, one included of which
+    /// [`Event::LinkOffered`] told; they are until this is said. Of one that is taken,
+    /// [`Event::Path`] or [`Event::LinkFailed`] tells the rest.
+    TakeLinks {
+        /// Whose.
+        device: DeviceKey,
+        /// Whether.
+        take: bool,
+    },
     /// Take part in the gossip of this topic, with devices that passed, over direct links.
     Subscribe(GossipTopic),
     /// Publish a frame to all members.
@@ -135,7 +144,9 @@ pub enum Event {
         /// How.
         path: Path,
     },
-    /// No direct link came of [`Command::Link`].
+    /// A device made a direct link to us, which waits for [`Command::TakeLinks`].
+    LinkOffered(DeviceKey),
+    /// No direct link came of [`Command::Link`], or of one that was taken.
     LinkFailed {
         /// To whom.
         device: DeviceKey,

@@ -4,7 +4,10 @@
 //! A WebRTC link rests on two DTLS certificates, whose fingerprints travelled in signalling. Each
 //! side signs, with its device key, both devices, both fingerprints as it sees them, and its role.
 //! Whoever stands between the two would have shown each of them another certificate, and cannot
-//! sign for either. The dialer speaks first; a frame is the signature's 64 bytes.
+//! sign for either. The dialer opens the stream; a frame is the signature's 64 bytes.
+//!
+//! The device with the greater key signs first. The other one's signature settles that this link
+//! carries the session: of several links between the two, it signs one.
 
 use crate::frame;
 use chats_core::id::{DeviceKey, DeviceSecret, DeviceSignature};
@@ -64,21 +67,42 @@ impl View {
     }
 }
 
-/// Proves a link and has it proven; the listener says nothing to a dialer that does not.
-pub(crate) async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
+/// What came of a proof's beginning.
+#[derive(Debug)]
+pub(crate) enum Heard<S> {
+    /// The other side signed. It is for us to settle whether this is the link.
+    Asked(S),
+    /// Both sides signed: this is the link.
+    Settled,
+}
+
+/// Proves a link and has it proven, as far as that goes without settling that it is the one: this
+/// says nothing to a side with a greater key that does not sign for the link.
+pub(crate) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    secret: DeviceSecret,
+    view: View,
+) -> Result<Heard<S>, ProofError> {
+    let own = secret.device();
+    let settles = own < view.theirs;
+    if !settles {
+        frame::write(&mut stream, &view.sign(&secret).0, LENGTH).await.map_err(cut)?;
+    }
+    view.check(own, frame::read(&mut stream, LENGTH).await.map_err(cut)?)?;
+    Ok(if settles { Heard::Asked(stream) } else { Heard::Settled })
+}
+
+/// Settles that this is the link.
+pub(crate) async fn settle<S: AsyncWrite + Unpin>(
     mut stream: S,
     secret: DeviceSecret,
     view: View,
 ) -> Result<(), ProofError> {
-    let cut = |error: frame::FrameError| ProofError::Cut(error.to_string());
-    let own = view.sign(&secret).0;
-    if view.dialer {
-        frame::write(&mut stream, &own, LENGTH).await.map_err(cut)?;
-        view.check(secret.device(), frame::read(&mut stream, LENGTH).await.map_err(cut)?)
-    } else {
-        view.check(secret.device(), frame::read(&mut stream, LENGTH).await.map_err(cut)?)?;
-        frame::write(&mut stream, &own, LENGTH).await.map_err(cut)
-    }
+    frame::write(&mut stream, &view.sign(&secret).0, LENGTH).await.map_err(cut)
+}
+
+fn cut(error: frame::FrameError) -> ProofError {
+    ProofError::Cut(error.to_string())
 }
 
 #[cfg(test)]
@@ -145,10 +169,10 @@ mod tests {
         }
     }
 
-    fn answer(view: View, secret: DeviceSecret, said: &[u8]) -> Result<(), ProofError> {
+    fn answer(view: View, secret: DeviceSecret, said: &[u8]) -> Result<Heard<Script>, ProofError> {
         let mut bytes = Vec::new();
         block_on(frame::write(&mut bytes, said, 1000)).unwrap();
-        block_on(prove(Script(Cursor::new(bytes), Vec::new()), secret, view))
+        block_on(begin(Script(Cursor::new(bytes), Vec::new()), secret, view))
     }
 
     #[test]
@@ -194,7 +218,25 @@ mod tests {
         let (dialer, _) = secrets();
         let (by_dialer, _) = views(B, A);
         let empty = Script(Cursor::new(Vec::new()), Vec::new());
-        let result = block_on(prove(empty, dialer, by_dialer));
+        let result = block_on(begin(empty, dialer, by_dialer));
         assert!(matches!(result, Err(ProofError::Cut(_))));
+    }
+
+    #[test]
+    fn the_greater_key_signs_first_and_the_smaller_one_when_it_settles() {
+        let (dialer, listener) = secrets();
+        let (by_dialer, by_listener) = views(B, A);
+        let mut settled = Vec::new();
+        for (own, view, other, seen) in [
+            (&dialer, by_dialer, &listener, by_listener),
+            (&listener, by_listener, &dialer, by_dialer),
+        ] {
+            let heard = answer(view, own.clone(), &seen.sign(other).0).unwrap();
+            match heard {
+                Heard::Settled => settled.push(own.device()),
+                Heard::Asked(Script(_, said)) => assert!(said.is_empty(), "nothing is settled yet"),
+            }
+        }
+        assert_eq!(settled, [dialer.device().max(listener.device())]);
     }
 }

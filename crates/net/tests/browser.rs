@@ -113,6 +113,16 @@ async fn connected(network: &mut Network) {
         .await;
 }
 
+/// Takes the other's link.
+async fn take_link(network: &mut Network) {
+    let offered = until(network, "a link is offered", |event| match event {
+        Event::LinkOffered(device) => Some(device),
+        _ => None,
+    });
+    let device = offered.await;
+    network.try_send(Command::TakeLinks { device, take: true }).unwrap();
+}
+
 async fn linked(network: &mut Network) {
     until(network, "linked", |event| match event {
         Event::Path { path: Path::Direct, .. } => Some(()),
@@ -152,6 +162,7 @@ async fn members_link_directly_and_gossip() {
     assert_eq!(received(&mut first).await, [2]);
     let started = Instant::now();
     second.try_send(Command::Link(first_key)).unwrap();
+    take_link(&mut first).await;
     linked(&mut second).await;
     wasm_bindgen_test::console_log!("linked in {:?}", started.elapsed());
     linked(&mut first).await;

@@ -43,6 +43,8 @@ struct Conn {
     circuit: Option<Via>,
     /// The number of the direct link that stands.
     link: Option<u32>,
+    /// The end that made a link, which the other has not taken yet.
+    offered: Option<usize>,
     /// Ended by one end.
     closed: bool,
     /// When the last frame, or the connection itself, arrives at an end, by channel.
@@ -73,6 +75,8 @@ impl Conn {
 pub(crate) struct Session {
     conn: usize,
     pub(crate) passed: bool,
+    /// Links that the other makes are taken.
+    pub(crate) takes: bool,
     /// Everything runs on this link.
     link: Option<u32>,
     /// What is published reaches the other.
@@ -306,7 +310,14 @@ impl World {
         let last = ups
             .map(|up| Channel::ALL.into_iter().map(|channel| (channel, self.now + up)).collect());
         let (ends, circuit) = ([from, to], Some(via));
-        self.network.conns.push(Conn { ends, circuit, link: None, closed: false, last });
+        self.network.conns.push(Conn {
+            ends,
+            circuit,
+            link: None,
+            offered: None,
+            closed: false,
+            last,
+        });
         for (end, up) in ups.into_iter().enumerate() {
             let life = self.devices[ends[end]].life;
             self.net(up, Net::Up { conn: id, end, life });
@@ -319,7 +330,7 @@ impl World {
             return;
         }
         let key = self.devices[other].key;
-        let session = Session { conn, passed: false, link: None, reached: false };
+        let session = Session { conn, passed: false, takes: true, link: None, reached: false };
         let before = self.devices[me].sessions.insert(other, session);
         if before.is_some() {
             self.input(me, Input::Disconnected(key));

@@ -430,6 +430,10 @@ impl World {
                 let to = self.by_key[&key];
                 self.link(device, to);
             }
+            Output::TakeLinks { device: key, take } => {
+                let other = self.by_key[&key];
+                self.take_links(device, other, take);
+            }
             Output::Publish(frame) => self.publish(device, &frame),
             Output::Judge { id, source, verdict } => self.judged(device, id, source, verdict),
             Output::CheckAccess(batch) => self.check_access(device, &batch),

@@ -102,10 +102,6 @@ impl Meetings {
             peers.no_company();
             return None;
         };
-        let here = self.others.iter().filter(|(_, other)| other.presence.meeting == seat.meeting);
-        for (device, _) in here {
-            peers.keep_company(*device, Some(now));
-        }
         let seated = match self.seated(&seat, peers) {
             Ok(seated) => seated,
             Err(refusal) => {
@@ -115,6 +111,7 @@ impl Meetings {
         };
         for (device, other) in &mut self.others {
             if seated.contains(device) {
+                peers.keep_company(*device, Some(now));
                 let made = (&mut self.budget, &mut self.links, self.servers);
                 keep_up(*device, other, &seat, made, now, peers, out);
             } else {

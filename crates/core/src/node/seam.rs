@@ -38,12 +38,15 @@ pub enum Input {
     Disconnected(DeviceKey),
     /// It could not be reached.
     DialFailed(DeviceKey),
+    /// A device that passed made a direct link to us; answered by [`Output::TakeLinks`], before
+    /// which it does not stand.
+    LinkOffered(DeviceKey),
     /// The direct link to a connected device stands, is proven, and everything runs on it.
     Linked(DeviceKey),
     /// The direct link is gone; a circuit carries on. If nothing carries on,
     /// [`Input::Disconnected`] comes instead.
     Unlinked(DeviceKey),
-    /// The answer to [`Output::Link`] if no link came of it.
+    /// The answer to [`Output::Link`], or to [`Output::TakeLinks`], if no link came of it.
     LinkFailed {
         /// To whom.
         device: DeviceKey,
@@ -133,6 +136,14 @@ pub enum Output {
     /// Make a direct link to a device that passed; answered by [`Input::Linked`] or
     /// [`Input::LinkFailed`].
     Link(DeviceKey),
+    /// Whether direct links that a device makes to us are taken from now on, one included that it
+    /// has just made; if so, answered like [`Output::Link`]. They are until this is said.
+    TakeLinks {
+        /// Whose.
+        device: DeviceKey,
+        /// Whether.
+        take: bool,
+    },
     /// Send it what is queued for it, then close all connections to it.
     Disconnect(DeviceKey),
     /// Serve it all channels from now on.

@@ -1,7 +1,10 @@
 //! Direct links: with whom, how many, and when one is tried again.
 //!
-//! Whoever is in our meeting gets one, and whom rooms seek. Besides, every node keeps some, so that gossip reaches all
-//! and a member that loses its relays is still found; no single source of addresses may fill them.
+//! Whoever is in our meeting gets one, and whom rooms seek. Besides, every node keeps some, so that
+//! gossip reaches all and a member that loses its relays is still found. No single source of
+//! addresses may fill them, whoever made them: those who come by themselves are one source, too.
+//!
+//! Of two devices, the one with the smaller key makes the link, and the other one if none comes.
 
 use super::finding::Spread;
 use super::{Peer, Peers, STABLE, Source};
@@ -11,9 +14,9 @@ use crate::rooms::MAX_SOUGHT;
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
 
-/// How many links are made while nobody in our meeting lacks one.
+/// How many links there are to devices that are neither in our meeting nor sought.
 const MAX_LINKS: usize = 16;
-/// How many more are made to devices that rooms seek.
+/// How many more there are to devices that rooms seek.
 const MAX_SOUGHT_BESIDES: usize = 8;
 /// How many of those to devices of which one source told us.
 const MAX_FROM_ONE: usize = 8;
@@ -21,7 +24,7 @@ const MAX_FROM_ONE: usize = 8;
 const MAX_LINKING: usize = 4;
 /// How long one may be in the making until its place is given to another.
 const LINK_TIME: Duration = Duration::from_secs(30);
-/// How long the side that was dialled waits for the other to make the link.
+/// How long the side with the greater key waits for the other to make the link.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long after an attack the next attempt is made.
 const SHUT: Duration = Duration::from_secs(60);
@@ -30,7 +33,7 @@ const SHUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Link {
     state: State,
-    /// Where it was learnt of that we made this link; none for those of our meeting.
+    /// To whose share the link belongs.
     charged: Option<Source>,
     /// Since when there is none, within a connection.
     lost: Time,
@@ -40,20 +43,26 @@ pub(super) struct Link {
     shut_until: Time,
     /// What we publish reaches it.
     reached: bool,
+    /// It made a link when there was no room. It is told when there is.
+    turned_away: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum State {
     #[default]
     None,
+    /// We are making one.
     Linking(Time),
+    /// It made one, which we take.
+    Taking(Time),
     Up(Time),
 }
 
 impl Link {
     /// There is no connection any more.
     pub(super) const fn gone(&mut self) {
-        (self.state, self.charged, self.lost, self.reached) = (State::None, None, Time(0), false);
+        (self.state, self.charged, self.lost) = (State::None, None, Time(0));
+        (self.reached, self.turned_away) = (false, false);
     }
 
     pub(super) const fn network_changed(&mut self) {
@@ -70,12 +79,20 @@ impl Link {
 
 impl Peer {
     /// When to make a link, as far as this device is concerned.
-    fn link_at(&self) -> Option<Time> {
+    fn link_at(&self, spread: Spread) -> Option<Time> {
         let session = self.session.as_ref().filter(|session| session.ready())?;
-        let patience = if session.ours { Duration::ZERO } else { PATIENCE };
+        let patience = if spread.first { Duration::ZERO } else { PATIENCE };
         let idle = self.link.state == State::None;
         let due = session.ready_at?.max(self.link.lost) + patience;
         idle.then(|| due.max(self.link.retry_at).max(self.link.shut_until))
+    }
+
+    fn reason(&self, device: DeviceKey, sought: &SmallSet<DeviceKey>) -> Reason {
+        match self.companion {
+            Some(_) => Reason::Company,
+            None if sought.contains(&device) => Reason::Sought,
+            None => Reason::Besides,
+        }
     }
 }
 
@@ -93,25 +110,51 @@ enum Reason {
 /// How many links there are.
 #[derive(Default)]
 struct Tally {
+    /// In the making by us.
     linking: usize,
-    standing: usize,
+    /// To those whom rooms seek, and who are not in our meeting.
+    sought: usize,
+    /// To all others who are not in our meeting, made by whomever.
+    besides: usize,
     charged: SmallMap<Source, usize>,
 }
 
 impl Tally {
-    fn count(&mut self, link: &Link) {
-        self.standing += usize::from(link.state != State::None);
-        self.linking += usize::from(matches!(link.state, State::Linking(_)));
-        if let Some(source) = link.charged {
-            *self.charged.entry(source).or_default() += 1;
+    fn of(peers: &SmallMap<DeviceKey, Peer>, sought: &SmallSet<DeviceKey>) -> Self {
+        let mut tally = Self::default();
+        for (device, peer) in peers {
+            tally.count(peer, peer.reason(*device, sought));
+        }
+        tally
+    }
+
+    fn count(&mut self, peer: &Peer, reason: Reason) {
+        self.linking += usize::from(matches!(peer.link.state, State::Linking(_)));
+        match reason {
+            _ if peer.link.state == State::None => {}
+            Reason::Company => {}
+            Reason::Sought => self.sought += 1,
+            Reason::Besides => {
+                self.besides += 1;
+                if let Some(source) = peer.link.charged {
+                    *self.charged.entry(source).or_default() += 1;
+                }
+            }
         }
     }
 
-    /// Of whose share a link to this device would be, if there is room.
-    fn room(&self, sources: &[Source]) -> Option<Source> {
+    /// Of whose share a link to `peer` would be, if it may have one.
+    fn share(&self, peer: &Peer, reason: Reason) -> Option<Source> {
+        let own = [Source::Itself];
+        let sources = if peer.sources.is_empty() { &own } else { &*peer.sources };
         let free = |source: &Source| self.charged.get(source).is_none_or(|n| *n < MAX_FROM_ONE);
-        let sources = if sources.is_empty() { &[Source::Itself] } else { sources };
-        sources.iter().copied().find(free).filter(|_| self.standing < MAX_LINKS)
+        let room = sources.iter().copied().find(free).filter(|_| self.besides < MAX_LINKS);
+        let may = match reason {
+            Reason::Company => true,
+            Reason::Sought => self.sought < MAX_SOUGHT_BESIDES,
+            Reason::Besides => false,
+        };
+        room.or_else(|| sources.first().copied().filter(|_| may))
     }
 }
 
@@ -131,10 +174,34 @@ impl Peers {
         self.sought = devices.into_iter().take(MAX_SOUGHT).collect();
     }
 
+    /// A device made a link to us. It stands once we take it.
+    pub(crate) fn link_offered(&mut self, device: DeviceKey, now: Time, out: &mut Outbox) {
+        let tally = Tally::of(&self.peers, &self.sought);
+        let reason = self.peers.get(&device).map(|peer| peer.reason(device, &self.sought));
+        let peer = self.peers.get_mut(&device).zip(reason);
+        let Some((peer, reason)) =
+            peer.filter(|(peer, _)| peer.session.as_ref().is_some_and(|it| it.passed))
+        else {
+            return;
+        };
+        let mut take = true;
+        if peer.link.state == State::None {
+            let share = tally.share(peer, reason);
+            take = share.is_some();
+            if take {
+                (peer.link.state, peer.link.charged) = (State::Taking(now), share);
+            }
+        }
+        peer.link.turned_away = !take;
+        out.push(Output::TakeLinks { device, take });
+    }
+
     /// The direct link to a device stands.
     pub(crate) fn linked(&mut self, device: DeviceKey, now: Time) {
         if let Some(peer) = self.peers.get_mut(&device).filter(|peer| peer.session.is_some()) {
             peer.link.state = State::Up(now);
+            // One that took so long that it had been given up.
+            peer.link.charged = peer.link.charged.or_else(|| peer.sources.first().copied());
         }
     }
 
@@ -162,7 +229,7 @@ impl Peers {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        if matches!(peer.link.state, State::Linking(_)) {
+        if matches!(peer.link.state, State::Linking(_) | State::Taking(_)) {
             peer.link.failed(now, spread);
         }
         if failure == LinkFailure::Attack {
@@ -179,49 +246,40 @@ impl Peers {
         })
     }
 
-    /// Makes the links that are due.
+    /// Makes the links that are due, and has others make theirs when there is room again.
     pub(crate) fn tick_links(&mut self, now: Time, out: &mut Outbox) {
         let own = self.own.secret.device();
-        let mut tally = Tally::default();
         let mut waiting = SmallSet::new();
         self.links_at = None;
         for (device, peer) in &mut self.peers {
-            if let State::Linking(since) = peer.link.state {
+            let spread = Spread::new(own, *device);
+            if let State::Linking(since) | State::Taking(since) = peer.link.state {
                 if now.since(since) >= LINK_TIME {
-                    peer.link.failed(now, Spread::new(own, *device));
+                    peer.link.failed(now, spread);
                 } else {
                     wake(&mut self.links_at, since + LINK_TIME);
                 }
             }
-            tally.count(&peer.link);
-            if let Some(at) = peer.link_at() {
-                let reason = match peer.companion {
-                    Some(_) => Reason::Company,
-                    None if self.sought.contains(device) => Reason::Sought,
-                    None => Reason::Besides,
-                };
-                waiting.insert((reason, at, *device));
+            if let Some(at) = peer.link_at(spread) {
+                waiting.insert((peer.reason(*device, &self.sought), at, *device));
             }
         }
+        let mut tally = Tally::of(&self.peers, &self.sought);
         for (reason, at, device) in waiting {
             let Some(peer) = self.peers.get_mut(&device) else {
                 continue;
             };
-            let share = tally.room(&peer.sources);
-            let may = match reason {
-                Reason::Company => true,
-                Reason::Sought => tally.standing < MAX_LINKS + MAX_SOUGHT_BESIDES,
-                Reason::Besides => share.is_some(),
-            };
-            if !may {
+            let Some(share) = tally.share(peer, reason) else {
                 continue;
+            };
+            if std::mem::take(&mut peer.link.turned_away) {
+                out.push(Output::TakeLinks { device, take: true });
             }
             if at > now {
                 wake(&mut self.links_at, at);
             } else if tally.linking < MAX_LINKING {
-                peer.link.state = State::Linking(now);
-                peer.link.charged = share.filter(|_| reason != Reason::Company);
-                tally.count(&peer.link);
+                (peer.link.state, peer.link.charged) = (State::Linking(now), Some(share));
+                tally.count(peer, reason);
                 out.push(Output::Link(device));
             }
         }

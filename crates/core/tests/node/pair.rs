@@ -151,6 +151,7 @@ impl Pair {
             }
             Output::Pass(_)
             | Output::Link(_)
+            | Output::TakeLinks { .. }
             | Output::Publish(_)
             | Output::Judge { .. }
             | Output::Send { .. }

@@ -1,41 +1,33 @@
-//! Direct links: made over a circuit, proven, and then everything moves to them.
+//! Direct links: made over a circuit, proven, and then everything moves to them ([`moving`]).
 //!
-//! A session's channels move from the circuit to the link without losing or reordering a frame:
-//!
-//! 1. Each side opens its channels anew on the link, and writes there what comes from now on. What
-//!    is queued for the old streams still goes out on them.
-//! 2. The dialer of the link ends its old streams at once. The listener ends its own when it has
-//!    read the dialer's to their end.
-//! 3. A side reads a channel's new stream only after the end of the old one. When the dialer has
-//!    read all old streams to their ends, nothing is left on the circuit, and it closes it.
+//! Both sides may make one at the same moment, and each hears of the two in an order of its own.
+//! Which of them carries the session is for one side alone to say, the one with the smaller key:
+//! it is the last to sign a link ([`crate::proof`]), and signs one. Until then both keep all that
+//! stand, so no side ever closes what the other has moved to.
 //!
 //! Members with a link carry circuits for each other (circuit relay v2), so that two of them can
 //! reach each other through a third when no relay is left: each reserves at those it is linked to.
 
-use super::{
-    Driver,
-    devices::{Connection, Inbound, Outbound, Session},
-};
+mod moving;
+
+use super::{Driver, devices::Session};
 use crate::{
     identity,
     linking::Fingerprints,
-    network::{Event, Path},
-    proof::{self, ProofError, View},
+    network::Event,
+    proof::{self, Heard, ProofError, View},
 };
 use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
-use futures::{FutureExt, channel::mpsc, future::BoxFuture};
+use futures::{FutureExt, future::BoxFuture};
 use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
-    core::{
-        ConnectedPoint,
-        transport::{ListenerId, TransportError},
-    },
-    multiaddr::Protocol,
+    core::{ConnectedPoint, transport::TransportError},
     swarm::{
         ConnectionId, DialError,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
+use moving::Proven;
 use std::time::Duration;
 use web_time::Instant;
 
@@ -46,61 +38,53 @@ const MAX_CARRIERS: usize = 4;
 
 /// How far a session is with its direct link.
 #[derive(Default)]
-pub(super) enum Direct {
-    /// There is none.
-    #[default]
-    None,
-    /// It is being made.
-    Dialing(ConnectionId),
-    /// It stands, and is not proven.
-    Unproven(Unproven),
-    /// It is proven, and carries the session.
-    Proven(Proven),
+pub(super) struct Direct {
+    /// The one that we are making.
+    dialing: Option<ConnectionId>,
+    /// Those that stand and are not proven; the swarm bounds the connections of a peer.
+    unproven: Vec<Unproven>,
+    /// The one that carries the session.
+    proven: Option<Proven>,
 }
 
+/// A link that stands and is not proven.
 pub(super) struct Unproven {
     link: ConnectionId,
     view: View,
     since: Instant,
+    /// We dialled it, or were told to take it.
+    taken: bool,
+    /// Where it is to be proven, until it is taken.
+    stream: Option<Stream>,
     /// Channels that the other side, which has our proof, opened before we have its own.
     held: SmallMap<Channel, Stream>,
 }
 
-pub(super) struct Proven {
-    link: ConnectionId,
-    dialer: bool,
-    since: Instant,
-    stage: Stage,
-    /// Keeps the listener's old streams open.
-    held: Vec<mpsc::Sender<Vec<u8>>>,
-    /// We can be reached through the other side.
-    listener: Option<ListenerId>,
-}
-
-/// How far the channels are on their way to the link.
-enum Stage {
-    /// An own stream on an old connection is not open yet: the other side would not know of it.
-    Waiting,
-    /// What others sent before is still being read.
-    Moving,
-    /// All are there.
-    Moved,
-}
-
-/// A proof came to its end.
+/// A proof came one step further.
 pub(super) struct Proof {
     device: DeviceKey,
     connection: ConnectionId,
-    result: Result<(), ProofError>,
+    result: Result<Heard<Stream>, ProofError>,
 }
 
 impl Direct {
     /// The connection that carries the session.
-    pub(super) const fn link(&self) -> Option<ConnectionId> {
-        match self {
-            Self::Proven(proven) => Some(proven.link),
-            _ => None,
-        }
+    pub(super) fn link(&self) -> Option<ConnectionId> {
+        self.proven.as_ref().map(|proven| proven.link)
+    }
+
+    /// Whether there is none, and none on its way.
+    const fn is_none(&self) -> bool {
+        self.dialing.is_none() && self.unproven.is_empty() && self.proven.is_none()
+    }
+
+    fn unproven(&mut self, link: ConnectionId) -> Option<&mut Unproven> {
+        self.unproven.iter_mut().find(|unproven| unproven.link == link)
+    }
+
+    fn take_unproven(&mut self, link: ConnectionId) -> Option<Unproven> {
+        let at = self.unproven.iter().position(|unproven| unproven.link == link)?;
+        Some(self.unproven.swap_remove(at))
     }
 
     /// Keeps a channel opened on an unproven link for later; gives back any other.
@@ -110,12 +94,12 @@ impl Direct {
         channel: Channel,
         stream: Stream,
     ) -> Option<Stream> {
-        match self {
-            Self::Unproven(unproven) if unproven.link == connection => {
+        match self.unproven(connection) {
+            Some(unproven) => {
                 unproven.held.entry(channel).or_insert(stream);
                 None
             }
-            _ => Some(stream),
+            None => Some(stream),
         }
     }
 }
@@ -126,7 +110,7 @@ impl Driver {
         let Some(session) = self.devices.0.get_mut(&device).filter(|session| session.passed) else {
             return self.link_failed(device, false, "it is not connected");
         };
-        if !matches!(session.direct, Direct::None) {
+        if !session.direct.is_none() {
             return;
         }
         let options = DialOpts::peer_id(session.peer)
@@ -135,24 +119,26 @@ impl Driver {
             .build();
         let connection = options.connection_id();
         match self.swarm.dial(options) {
-            Ok(()) => session.direct = Direct::Dialing(connection),
+            Ok(()) => session.direct.dialing = Some(connection),
             Err(error) => self.link_failed(device, false, &super::dial_reason(&error)),
         }
     }
 
+    /// One link came to nothing. That is told if no other is left; an attack always.
     fn link_failed(&mut self, device: DeviceKey, attack: bool, reason: &str) {
-        self.tell(Event::LinkFailed { device, attack, reason: reason.to_owned() });
+        let session = self.devices.0.get(&device);
+        if attack || session.is_none_or(|session| session.direct.is_none()) {
+            self.tell(Event::LinkFailed { device, attack, reason: reason.to_owned() });
+        }
     }
 
     /// A link that was not proven yet is gone.
     pub(super) fn link_closed(&mut self, connection: ConnectionId, reason: &str) {
         let mut sessions = self.devices.0.iter_mut();
-        let unproven = sessions.find(|(_, session)| {
-            matches!(&session.direct, Direct::Unproven(unproven) if unproven.link == connection)
+        let lost = sessions.find_map(|(device, session)| {
+            session.direct.take_unproven(connection).map(|_| *device)
         });
-        if let Some((device, session)) = unproven {
-            session.direct = Direct::None;
-            let device = *device;
+        if let Some(device) = lost {
             self.link_failed(device, false, reason);
         }
     }
@@ -160,13 +146,10 @@ impl Driver {
     /// Whether it was a link's dial that failed.
     pub(super) fn link_refused(&mut self, connection: ConnectionId, error: &DialError) -> bool {
         let mut sessions = self.devices.0.iter_mut();
-        let Some((device, session)) = sessions.find(|(_, session)| {
-            matches!(session.direct, Direct::Dialing(dialing) if dialing == connection)
-        }) else {
-            return false;
-        };
-        session.direct = Direct::None;
-        let device = *device;
+        let failed = sessions.find_map(|(device, session)| {
+            session.direct.dialing.take_if(|dialing| *dialing == connection).map(|_| *device)
+        });
+        let Some(device) = failed else { return false };
         let is_attack = |(_, error): &(_, TransportError<_>)| match error {
             TransportError::Other(error) => (self.linking.is_attack)(error),
             TransportError::MultiaddrNotSupported(_) => false,
@@ -184,58 +167,98 @@ impl Driver {
         endpoint: &ConnectedPoint,
     ) {
         let dialer = endpoint.is_dialer();
-        let certificates = self.linking.certificates.take(peer, dialer);
+        let signalling = &self.swarm.behaviour().signalling;
+        let fingerprints = (self.linking.fingerprints)(signalling, link, dialer);
         let device = identity::device(peer);
         let session = device.and_then(|device| self.devices.0.get_mut(&device));
-        let (Some(theirs), Some(session), Some(Fingerprints { own, theirs: their_certificate })) =
-            (device, session.filter(|session| session.passed), certificates)
-        else {
+        let session = session.filter(|session| session.passed);
+        let (Some(theirs), Some(session)) = (device, session) else {
+            return self.close_link(peer, link);
+        };
+        session.direct.dialing.take_if(|dialing| *dialing == link);
+        if session.direct.proven.is_some() {
+            return self.close_link(peer, link);
+        }
+        let Some(Fingerprints { own, theirs: their_certificate }) = fingerprints else {
             self.close_link(peer, link);
-            return;
+            return self.link_failed(theirs, false, "its certificates are not known");
         };
         let view = View { theirs, own_certificate: own, their_certificate, dialer };
-        let unproven = Unproven { link, view, since: Instant::now(), held: SmallMap::new() };
-        // If both dialled, the link counts that the smaller key made, and one that is proven.
-        let counts = dialer == (self.secret.device() < theirs);
-        let superfluous = match &session.direct {
-            Direct::Proven(_) => Some(link),
-            Direct::Unproven(_) if !counts => Some(link),
-            Direct::Unproven(before) => Some(before.link),
-            Direct::None | Direct::Dialing(_) => None,
-        };
-        if superfluous != Some(link) {
-            session.direct = Direct::Unproven(unproven);
-        }
-        if let Some(superfluous) = superfluous {
-            self.close_link(peer, superfluous);
-        }
-        if dialer && superfluous != Some(link) {
+        session.direct.unproven.push(Unproven {
+            link,
+            view,
+            since: Instant::now(),
+            taken: dialer,
+            stream: None,
+            held: SmallMap::new(),
+        });
+        if dialer {
             let protocol = StreamProtocol::new(proof::PROTOCOL);
             self.swarm.behaviour_mut().streams.open(peer, link, protocol);
+        } else {
+            self.tell(Event::LinkOffered(theirs));
+        }
+    }
+
+    /// Takes links that a device makes to us, or does not.
+    pub(super) fn take_links(&mut self, device: DeviceKey, take: bool) {
+        let Some(session) = self.devices.0.get_mut(&device).filter(|session| session.passed) else {
+            return;
+        };
+        let (peer, links) = (session.peer, &mut session.direct.unproven);
+        self.swarm.behaviour_mut().answer_links(peer, take);
+        if take {
+            links.iter_mut().for_each(|it| it.taken = true);
+            let ready = links.iter_mut().filter_map(|it| Some((it.link, it.stream.take()?)));
+            for (link, stream) in ready.collect::<Vec<_>>() {
+                self.proof_opened(peer, link, stream);
+            }
+        } else {
+            let offered: Vec<_> = links.extract_if(.., |it| !it.taken).collect();
+            for Unproven { link, .. } in offered {
+                self.close_link(peer, link);
+            }
         }
     }
 
     /// A stream for the proof of a link is there.
     pub(super) fn proof_opened(&mut self, peer: PeerId, connection: ConnectionId, stream: Stream) {
         let Some(device) = identity::device(peer) else { return };
-        let unproven = match self.devices.0.get(&device).map(|session| &session.direct) {
-            Some(Direct::Unproven(unproven)) if unproven.link == connection => unproven,
-            _ => return,
-        };
-        let proof = proof::prove(stream, self.secret.clone(), unproven.view);
+        let session = self.devices.0.get_mut(&device);
+        let unproven = session.and_then(|session| session.direct.unproven(connection));
+        let Some(unproven) = unproven else { return };
+        if !unproven.taken {
+            unproven.stream.get_or_insert(stream);
+            return;
+        }
+        let proof = proof::begin(stream, self.secret.clone(), unproven.view);
         let proof = proof.map(move |result| Proof { device, connection, result });
         self.proving.push(proof.boxed());
     }
 
     pub(super) fn on_proof(&mut self, Proof { device, connection, result }: Proof) {
         let Some(session) = self.devices.0.get_mut(&device) else { return };
-        if !matches!(&session.direct, Direct::Unproven(unproven) if unproven.link == connection) {
+        if session.direct.link() == Some(connection) {
+            // What we settled did not get there.
+            if let Err(error) = result {
+                self.end_device(device, &error.to_string());
+            }
             return;
         }
-        match (result, std::mem::take(&mut session.direct)) {
-            (Ok(()), Direct::Unproven(unproven)) => self.linked(device, unproven),
-            (Ok(()), _) => {}
-            (Err(error), _) => {
+        let Some(unproven) = session.direct.take_unproven(connection) else { return };
+        match result {
+            Ok(heard) => {
+                if let Heard::Asked(stream) = heard {
+                    let settled = proof::settle(stream, self.secret.clone(), unproven.view);
+                    let settled = settled.map(move |result| {
+                        let result = result.map(|()| Heard::Settled);
+                        Proof { device, connection, result }
+                    });
+                    self.proving.push(settled.boxed());
+                }
+                self.linked(device, unproven);
+            }
+            Err(error) => {
                 let peer = session.peer;
                 self.close_link(peer, connection);
                 let attack = matches!(error, ProofError::Forged);
@@ -244,111 +267,17 @@ impl Driver {
         }
     }
 
-    /// The link is proven: everything shall move to it.
-    fn linked(&mut self, device: DeviceKey, Unproven { link, view, held, .. }: Unproven) {
-        let Some(session) = self.devices.0.get_mut(&device) else { return };
-        let peer = session.peer;
-        session.connections.insert(link, Connection { path: Path::Direct, used: true });
-        session.direct = Direct::Proven(Proven {
-            link,
-            dialer: view.dialer,
-            since: Instant::now(),
-            stage: Stage::Waiting,
-            held: Vec::new(),
-            listener: None,
-        });
-        self.swarm.behaviour_mut().gossip.admit(peer, link);
-        self.linking.linked.set(peer, true);
-        self.tell(Event::Path { device, path: Path::Direct });
-        for (channel, stream) in held {
-            self.take_channel(device, link, channel, stream);
-        }
-        self.move_channels(device);
-    }
-
-    /// Writes to the link from now on, once all own streams on old connections are open.
-    pub(super) fn move_channels(&mut self, device: DeviceKey) {
-        let Some(session) = self.devices.0.get_mut(&device) else { return };
-        let Direct::Proven(proven) = &mut session.direct else { return };
-        let link = proven.link;
-        let unopened = |out: &Outbound| out.connection != link && out.unopened.is_some();
-        if !matches!(proven.stage, Stage::Waiting) || session.outbound.values().any(unopened) {
-            return;
-        }
-        for (channel, outbound) in &mut session.outbound {
-            if outbound.connection == link {
-                continue;
-            }
-            let old = std::mem::replace(outbound, Outbound::new(link));
-            if !proven.dialer {
-                proven.held.push(old.frames);
-            }
-            let protocol = StreamProtocol::new(channel.protocol());
-            self.swarm.behaviour_mut().streams.open(session.peer, link, protocol);
-        }
-        proven.stage = Stage::Moving;
-        self.moved(device);
-    }
-
-    /// A stream of a channel was read to its end. Whether the channel moved to another connection.
-    pub(super) fn channel_ended(
-        &mut self,
-        device: DeviceKey,
-        connection: ConnectionId,
-        channel: Channel,
-    ) -> bool {
-        let Some(session) = self.devices.0.get_mut(&device) else { return false };
-        if session.direct.link().is_none_or(|link| link == connection) {
-            return false;
-        }
-        let Some(inbound) = session.inbound.get_mut(&channel) else { return false };
-        if inbound.connection != connection {
-            return true;
-        }
-        inbound.ended = true;
-        if let Some((link, stream)) = inbound.next.take() {
-            self.take_channel(device, link, channel, stream);
-        }
-        self.moved(device);
-        true
-    }
-
-    /// Looks whether all that was on its way over old connections has come.
-    fn moved(&mut self, device: DeviceKey) {
-        let Some(session) = self.devices.0.get_mut(&device) else { return };
-        let Direct::Proven(proven) = &mut session.direct else { return };
-        let link = proven.link;
-        let old = |inbound: &Inbound| inbound.connection != link && !inbound.ended;
-        if !matches!(proven.stage, Stage::Moving) || session.inbound.values().any(old) {
-            return;
-        }
-        // What the listener held open ends here; the dialer, who has seen it all, hangs up.
-        proven.stage = Stage::Moved;
-        proven.held.clear();
-        // By now both sides know that the link is proven, so this is not refused.
-        let through = (self.linking.address)(session.peer).with(Protocol::P2pCircuit);
-        proven.listener = self.swarm.listen_on(through).ok();
-        let left = session.connections.iter_mut().filter(|(connection, _)| **connection != link);
-        for (connection, it) in left {
-            it.used = false;
-            if proven.dialer {
-                self.swarm.close_connection(*connection);
-            }
-        }
-    }
-
     /// The session of a link is over.
     pub(super) fn direct_ended(&mut self, peer: PeerId, direct: &Direct) {
-        match direct {
-            Direct::None | Direct::Dialing(_) => {}
-            Direct::Unproven(unproven) => self.close_link(peer, unproven.link),
-            Direct::Proven(proven) => {
-                self.swarm.behaviour_mut().gossip.give_up(peer, proven.link);
-                if let Some(listener) = proven.listener {
-                    self.swarm.remove_listener(listener);
-                }
-                self.linking.linked.set(peer, false);
+        for unproven in &direct.unproven {
+            self.close_link(peer, unproven.link);
+        }
+        if let Some(proven) = &direct.proven {
+            self.swarm.behaviour_mut().gossip.give_up(peer, proven.link);
+            if let Some(listener) = proven.listener {
+                self.swarm.remove_listener(listener);
             }
+            self.linking.linked.set(peer, false);
         }
         self.swarm.behaviour_mut().answer_links(peer, false);
     }
@@ -386,12 +315,11 @@ impl Driver {
         let mut unproven = Vec::new();
         let mut stuck = Vec::new();
         for (device, session) in &self.devices.0 {
-            match &session.direct {
-                Direct::Unproven(it) if late(it.since) => unproven.push((*device, it.link)),
-                Direct::Proven(it) if !matches!(it.stage, Stage::Moved) && late(it.since) => {
-                    stuck.push(*device);
-                }
-                _ => {}
+            let direct = &session.direct;
+            let slow = direct.unproven.iter().filter(|it| late(it.since));
+            unproven.extend(slow.map(|it| (*device, it.link)));
+            if direct.proven.as_ref().is_some_and(|it| it.is_moving() && late(it.since)) {
+                stuck.push(*device);
             }
         }
         for (device, connection) in unproven {

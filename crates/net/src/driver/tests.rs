@@ -1,15 +1,16 @@
 //! The driver on native transports, with real relays. Direct links run over libp2p's memory
 //! transport here, which stands in for WebRTC: its ends name made-up certificates.
 
+mod crossing;
 mod links;
 mod relays;
 mod turn;
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet, Signalling},
     driver::Driver,
     identity,
-    linking::{Certificates, Fingerprints, Linked, Linking},
+    linking::{Fingerprints, Linked, Linking},
     native::{secured, sockets},
     network::{Command, Event, Network, RelayState},
     noise::Noise,
@@ -19,7 +20,7 @@ use chats_core::{
     channel::Channel,
     id::{DeviceKey, DeviceSecret},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use libp2p::{
     Multiaddr, PeerId, Swarm, Transport,
     core::{
@@ -28,14 +29,16 @@ use libp2p::{
         upgrade::Version,
     },
     multiaddr::Protocol,
-    relay, swarm, yamux,
+    relay,
+    swarm::{self, ConnectionId},
+    yamux,
 };
 use rand::{SeedableRng, rngs::SmallRng};
 use std::{
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 /// How long anything may take; what hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,8 +61,54 @@ fn is_memory(addr: &Multiaddr) -> bool {
 
 /// Another one each time: the tests share the memory transport's ports, which follow from keys.
 fn secret() -> DeviceSecret {
-    static MADE: AtomicU8 = AtomicU8::new(1);
-    DeviceSecret::from_seed(&[MADE.fetch_add(1, Ordering::Relaxed); 32])
+    static MADE: AtomicU64 = AtomicU64::new(1);
+    let number = MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    DeviceSecret::from_seed(&[number; 4].concat().try_into().unwrap())
+}
+
+/// Where links of a device wait, once they stand, until it may hear of them.
+#[derive(Clone)]
+struct Door {
+    open: watch::Sender<bool>,
+    waiting: watch::Sender<usize>,
+}
+
+impl Door {
+    fn new() -> Self {
+        Self { open: watch::Sender::new(true), waiting: watch::Sender::new(0) }
+    }
+
+    async fn pass(self) {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        self.open.subscribe().wait_for(|open| *open).await.unwrap();
+    }
+
+    fn close(&self) {
+        self.open.send_replace(false);
+    }
+
+    fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    async fn somebody_waits(&self) {
+        self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.unwrap();
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a transport may not know them")]
+fn certificates(_: &Signalling, _: ConnectionId, dialer: bool) -> Option<Fingerprints> {
+    let (own, theirs) = if dialer { (DIALER, LISTENER) } else { (LISTENER, DIALER) };
+    Some(Fingerprints { own, theirs })
+}
+
+fn tampered_certificates(
+    signalling: &Signalling,
+    link: ConnectionId,
+    dialer: bool,
+) -> Option<Fingerprints> {
+    let theirs = [9; 32];
+    certificates(signalling, link, dialer).map(|seen| Fingerprints { theirs, ..seen })
 }
 
 /// A device; `tampered` if somebody stands in the middle of its links.
@@ -68,6 +117,11 @@ struct Device {
     key: DeviceKey,
     secret: DeviceSecret,
     driver: JoinHandle<()>,
+    takes_links: bool,
+    /// For the links that it dials.
+    dialled: Door,
+    /// For those that others dial.
+    accepted: Door,
 }
 
 impl Device {
@@ -83,22 +137,21 @@ impl Device {
             address: memory,
             is_link: is_memory,
             is_attack: |_| false,
-            certificates: Certificates::default(),
+            fingerprints: if tampered { tampered_certificates } else { certificates },
             linked: Linked::default(),
         };
-        let certificates = linking.certificates.clone();
+        let (dialled, accepted) = (Door::new(), Door::new());
+        let doors = (dialled.clone(), accepted.clone());
         let links = MemoryTransport::default()
             .upgrade(Version::V1)
             .authenticate(Noise::new(&key).unwrap())
             .multiplex(yamux::Config::default())
             .timeout(HANDSHAKE)
-            .map(move |(peer, muxer), point| {
-                let (own, theirs) =
-                    if point.is_dialer() { (DIALER, LISTENER) } else { (LISTENER, DIALER) };
-                let theirs = if tampered { [9; 32] } else { theirs };
-                certificates.put(peer, point.is_dialer(), Fingerprints { own, theirs });
-                (peer, StreamMuxerBox::new(muxer))
-            });
+            .and_then(move |output, point| {
+                let door = if point.is_dialer() { &doors.0 } else { &doors.1 };
+                door.clone().pass().map(|()| Ok::<_, std::io::Error>(output))
+            })
+            .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
         // The memory transport would take circuits that begin with a link for the link.
         let others = secured(OrTransport::new(circuits, sockets()), &key).unwrap();
         let transport =
@@ -116,7 +169,8 @@ impl Device {
         let key = secret.device();
         let mut driver = Driver::new(swarm, secret.clone(), linking, commands, events, rng);
         driver.use_relays(relays);
-        Self { network, key, secret, driver: tokio::spawn(driver) }
+        let driver = tokio::spawn(driver);
+        Self { network, key, secret, driver, takes_links: true, dialled, accepted }
     }
 
     /// Stops without a goodbye; who it was.
@@ -134,11 +188,15 @@ impl Device {
         self.tell(Command::Send { to, channel: Channel::Meeting, frame: frame.to_vec() });
     }
 
-    /// The first of the coming events that `pick` wants; those before it are dropped.
+    /// The first of the coming events that `pick` wants; those before it are dropped. Links that
+    /// others make are taken.
     async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
         let mut seen = Vec::new();
         let found = timeout(PATIENCE, async {
             while let Some(event) = self.network.next().await {
+                if let Event::LinkOffered(device) = event {
+                    self.tell(Command::TakeLinks { device, take: self.takes_links });
+                }
                 if let Some(found) = pick(&event) {
                     return found;
                 }

@@ -28,9 +28,10 @@ impl World {
         }
         let apart = self.network.apart.contains(&(from.min(to), from.max(to)));
         let lucky = self.rng.random_range(0..100) >= self.network.bad_dials;
-        let able = here(to, from) && self.reachable(from, to) && !apart && lucky;
+        let takes = self.devices[to].sessions.get(&from).is_some_and(|session| session.takes);
+        let able = takes && here(to, from) && self.reachable(from, to) && !apart && lucky;
         let conn = &mut self.network.conns[id];
-        if conn.link.is_some() {
+        if conn.link.is_some() || conn.offered.is_some() {
             return;
         }
         if !able || !conn.alive() {
@@ -39,11 +40,33 @@ impl World {
             let failure = LinkFailure::Unreachable;
             return self.later_input(from, wait, Input::LinkFailed { device, failure });
         }
+        conn.offered = Some(end);
+        let key = self.devices[from].key;
+        self.input(to, Input::LinkOffered(key));
+    }
+
+    /// A node takes the links that another makes, or does not.
+    pub(crate) fn take_links(&mut self, me: usize, other: usize, take: bool) {
+        let Some(session) = self.devices[me].sessions.get_mut(&other) else { return };
+        session.takes = take;
+        let id = session.conn;
+        let conn = &mut self.network.conns[id];
+        if conn.offered.take_if(|end| conn.ends[*end] == other).is_none() {
+            return;
+        }
+        if !take {
+            for (from, to) in [(me, other), (other, me)] {
+                let wait = self.latency(from, to);
+                let (device, failure) = (self.devices[to].key, LinkFailure::Unreachable);
+                self.later_input(from, wait, Input::LinkFailed { device, failure });
+            }
+            return;
+        }
         self.network.links += 1;
         let link = self.network.links;
-        conn.link = Some(link);
+        self.network.conns[id].link = Some(link);
         for end in 0..2 {
-            let wait = self.latency(from, to);
+            let wait = self.latency(me, other);
             self.net(wait, Net::LinkUp { conn: id, end, link });
         }
     }

@@ -7,7 +7,7 @@ use chats_core::{
     id::{DeviceKey, GossipTopic},
 };
 
-const TOPIC: GossipTopic = GossipTopic([7; 32]);
+pub(super) const TOPIC: GossipTopic = GossipTopic([7; 32]);
 
 impl Device {
     async fn connected(&mut self, other: DeviceKey) -> Path {
@@ -67,7 +67,7 @@ impl Device {
 }
 
 /// Connects `a` with `b` over a circuit; both pass.
-async fn meet(a: &mut Device, b: &mut Device) {
+pub(super) async fn meet(a: &mut Device, b: &mut Device) {
     a.tell(Command::Dial(b.key));
     assert_eq!(a.connected(b.key).await, Path::Circuit);
     assert_eq!(b.connected(a.key).await, Path::Circuit);
@@ -82,8 +82,8 @@ async fn meet(a: &mut Device, b: &mut Device) {
 
 async fn link(a: &mut Device, b: &mut Device) {
     a.tell(Command::Link(b.key));
-    a.linked(b.key).await;
-    b.linked(a.key).await;
+    let (to_b, to_a) = (b.key, a.key);
+    futures::join!(a.linked(to_b), b.linked(to_a));
 }
 
 async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
@@ -165,14 +165,41 @@ async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
     a.relays_connected(1).await;
     b.relays_connected(1).await;
     meet(&mut a, &mut b).await;
-    a.tell(Command::Link(b.key));
-    assert!(b.link_failed().await, "the listener sees certificates that the dialer did not sign");
-    a.link_failed().await;
+    // The smaller key sees that the other did not sign for what it sees itself.
+    let seen_by_a = a.key < b.key;
+    for dialled in [true, false] {
+        if dialled {
+            a.tell(Command::Link(b.key));
+        } else {
+            b.tell(Command::Link(a.key));
+        }
+        let (by_a, by_b) = futures::join!(a.link_failed(), b.link_failed());
+        assert_eq!((by_a, by_b), (seen_by_a, !seen_by_a));
+    }
     a.send(b.key, b"still");
     assert_eq!(b.received().await, b"still");
-    // The other way round it is the dialer who sees it.
-    b.tell(Command::Link(a.key));
-    assert!(a.link_failed().await);
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_taken_comes_to_nothing_until_links_are_taken_again() {
+    let relay = RelayTask::start().await;
+    let mut a = Device::start(vec![relay.addr.clone()], false);
+    let mut b = Device::start(vec![relay.addr.clone()], false);
+    a.relays_connected(1).await;
+    b.relays_connected(1).await;
+    meet(&mut a, &mut b).await;
+    b.takes_links = false;
+    a.tell(Command::Link(b.key));
+    let offered = b.until("an offer", |event| match event {
+        Event::LinkOffered(device) => Some(*device),
+        _ => None,
+    });
+    assert_eq!(offered.await, a.key);
+    assert!(!a.link_failed().await);
+    a.send(b.key, b"still");
+    assert_eq!(b.received().await, b"still");
+    b.takes_links = true;
+    link(&mut a, &mut b).await;
 }
 
 #[tokio::test]
