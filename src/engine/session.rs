@@ -95,11 +95,15 @@ impl Session {
         self.wallet
     }
 
+    /// Who is connected, or online between two circuits, and then without a round trip.
     pub(super) fn peers(
         &self,
     ) -> impl Iterator<Item = (DeviceKey, Option<Wallet>, network::Path, Option<u32>)> {
-        self.paths.iter().map(|(device, (path, rtt))| {
-            (*device, self.members.get(device).map(|member| member.wallet), *path, *rtt)
+        let resting = self.members.keys().filter(|device| !self.paths.contains_key(*device));
+        let resting = resting.map(|device| (device, (network::Path::Circuit, None)));
+        let connected = self.paths.iter().map(|(device, path)| (device, *path));
+        connected.chain(resting).map(|(device, (path, rtt))| {
+            (*device, self.members.get(device).map(|member| member.wallet), path, rtt)
         })
     }
 
@@ -532,17 +536,14 @@ impl Engine {
                     self.feed(Input::Linked(device));
                 }
             }
-            Said::Path { device, path } => {
-                if let Some((known, _)) =
+            Said::Linked(device) => {
+                if let Some((path, _)) =
                     self.session.as_mut().and_then(|session| session.paths.get_mut(&device))
                 {
-                    *known = path;
+                    *path = network::Path::Direct;
                 }
                 self.count_links();
-                self.feed(match path {
-                    network::Path::Direct => Input::Linked(device),
-                    network::Path::Circuit => Input::Unlinked(device),
-                });
+                self.feed(Input::Linked(device));
             }
             Said::LinkOffered(device) => self.feed(Input::LinkOffered(device)),
             Said::LinkFailed { device, attack, reason } => {

@@ -12,7 +12,7 @@ use crate::id::{DeviceKey, MeetingName, Wallet};
 use crate::media::{Link, LinkState, MediaCommand};
 use crate::negotiation::Negotiation;
 use crate::node::{JoinRefusal, Outbox, Output};
-use crate::peers::Peers;
+use crate::peers::{Peers, Urgency};
 use crate::presence::{MeetingMessage, Presence, Session, SignedPresence};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
@@ -142,6 +142,13 @@ impl Attendee {
         (self.restarts, self.given_up) = (0, false);
     }
 
+    /// Its call came to nothing.
+    fn despair(&mut self, out: &mut Outbox) {
+        self.hang_up(out);
+        self.given_up = self.restarts >= MAX_RESTARTS;
+        self.restarts += 1;
+    }
+
     fn hang_up(&mut self, out: &mut Outbox) {
         if let Some(call) = self.call.take() {
             out.push(Output::Media(MediaCommand::Close { link: call.link }));
@@ -233,7 +240,7 @@ impl Meetings {
         session: Session,
         muted: bool,
         now: Time,
-        peers: &Peers,
+        peers: &mut Peers,
         out: &mut Outbox,
     ) -> Result<(), JoinRefusal> {
         let wallet = peers.own().certificate.statement.wallet;
@@ -249,13 +256,13 @@ impl Meetings {
             Seat { meeting, session, joined: now, sequence: 0, muted, hand: None, said: now };
         self.seat = Some(seat);
         out.push(Output::Media(MediaCommand::Mute(muted)));
-        self.say(false, now, peers, out);
+        self.say(false, Urgency::News, now, peers, out);
         Ok(())
     }
 
-    pub(crate) fn leave(&mut self, now: Time, peers: &Peers, out: &mut Outbox) {
+    pub(crate) fn leave(&mut self, now: Time, peers: &mut Peers, out: &mut Outbox) {
         if self.seat.is_some() {
-            self.say(true, now, peers, out);
+            self.say(true, Urgency::News, now, peers, out);
             self.left = self.seat.take();
         }
         for other in self.others.values_mut() {
@@ -296,24 +303,36 @@ impl Meetings {
         self.seat.is_some()
     }
 
-    pub(crate) fn set_muted(&mut self, muted: bool, now: Time, peers: &Peers, out: &mut Outbox) {
+    pub(crate) fn set_muted(
+        &mut self,
+        muted: bool,
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) {
         let Some(seat) = self.seat.as_mut() else {
             return;
         };
         if std::mem::replace(&mut seat.muted, muted) != muted {
             out.push(Output::Media(MediaCommand::Mute(muted)));
-            self.say(false, now, peers, out);
+            self.say(false, Urgency::News, now, peers, out);
         }
     }
 
     /// Raises our hand, or lowers it.
-    pub(crate) fn set_hand(&mut self, raised: bool, now: Time, peers: &Peers, out: &mut Outbox) {
+    pub(crate) fn set_hand(
+        &mut self,
+        raised: bool,
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) {
         let Some(seat) = self.seat.as_mut() else {
             return;
         };
         if seat.hand.is_some() != raised {
             seat.hand = raised.then_some(now);
-            self.say(false, now, peers, out);
+            self.say(false, Urgency::News, now, peers, out);
         }
     }
 
@@ -339,20 +358,27 @@ impl Meetings {
 
     /// A device may be spoken to from now on: it shall know where we are. What was said about a
     /// call before may be lost, so one that does not stand yet, or of which was spoken, is made
-    /// anew.
+    /// anew. If it only rested, there is no more hope for a call than there was.
     pub(crate) fn introduce(
         &mut self,
         device: DeviceKey,
+        rested: bool,
         now: Time,
         peers: &Peers,
         out: &mut Outbox,
     ) {
         self.present_to(device, now, peers, out);
         if let Some(other) = self.others.get_mut(&device) {
-            other.hope();
+            if !rested {
+                other.hope();
+            }
             let open = other.call.as_ref().is_some_and(|call| call.negotiation.is_open());
-            if open || !other.hears() {
-                other.hang_up(out);
+            let tried =
+                other.call.as_ref().is_some_and(|call| now.since(call.since) >= CONNECT_TIME);
+            match open || !other.hears() {
+                true if rested && tried => other.despair(out),
+                true => other.hang_up(out),
+                false => {}
             }
         }
     }
@@ -375,8 +401,16 @@ impl Meetings {
         Some(presence.sign(&own.secret))
     }
 
-    /// Tells everyone where we are: by gossip, and each whom that does not reach by itself.
-    fn say(&mut self, leaving: bool, now: Time, peers: &Peers, out: &mut Outbox) {
+    /// Tells everyone where we are: by gossip, and each whom that does not reach by itself. Those
+    /// who rest are told when they are connected.
+    fn say(
+        &mut self,
+        leaving: bool,
+        urgency: Urgency,
+        now: Time,
+        peers: &mut Peers,
+        out: &mut Outbox,
+    ) {
         let Some(signed) = self.presence(leaving, now, peers) else {
             return;
         };
@@ -393,6 +427,7 @@ impl Meetings {
             let device = peers.own().secret.device();
             out.push(Output::Publish(wire::encode(&GossipMessage::Presence { device, signed })));
         }
+        peers.ring_all(urgency, now);
         if let Some(seat) = self.seat.as_mut() {
             seat.said = now;
         }

@@ -127,13 +127,6 @@ impl Node {
             Input::DialFailed(device) => peers.dial_failed(device, now),
             Input::LinkOffered(device) => peers.link_offered(device, now, out),
             Input::Linked(device) => peers.linked(device, now),
-            Input::Unlinked(device) => {
-                peers.unlinked(device, now);
-                // What was said last may be lost with the link.
-                if peers.is_ready(device) {
-                    meetings.introduce(device, now, peers, out);
-                }
-            }
             Input::LinkFailed { device, failure } => {
                 peers.link_failed(device, failure, now);
                 match failure {
@@ -302,8 +295,8 @@ impl Node {
             }
             peers.clear(now, out);
         }
-        for device in peers.newly_ready(now) {
-            meetings.introduce(device, now, peers, out);
+        for (device, rested) in peers.newly_ready(now) {
+            meetings.introduce(device, rested, now, peers, out);
         }
         if let Some(refusal) = meetings.tick(now, peers, access, out) {
             out.event(Event::Left);
@@ -313,6 +306,7 @@ impl Node {
             turn.want();
         }
         if self.inside {
+            peers.dial_due(now, out);
             peers.tick_links(now, out);
             if turn.ask(now) {
                 out.push(Output::AskForTurn);
@@ -334,7 +328,7 @@ impl Node {
             shown.own = own;
             own.into_iter().for_each(|verdict| out.event(Event::Own(verdict)));
         }
-        let members = peers.members(access, now);
+        let members = peers.members(access, now, |device| meetings.shows(device));
         difference(&shown.members, &members, out, Event::Online, Event::Offline);
         shown.members = members;
         let participants = meetings.participants();

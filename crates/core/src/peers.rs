@@ -1,6 +1,7 @@
 //! Other devices of the community: finding, dialling, letting them pass, and direct links.
 
 use crate::access::AccessBook;
+use crate::budget::Budget;
 use crate::certificate::DeviceCertificate;
 use crate::hello::Hello;
 use crate::id::{Community, DeviceKey, DeviceSecret};
@@ -8,10 +9,14 @@ use crate::node::{Member, Outbox, Output};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, SteadyClock, Time};
 use links::Link;
+use resting::Rest;
 
 mod finding;
 mod greeting;
 mod links;
+mod resting;
+
+pub(crate) use resting::Urgency;
 
 /// The most devices kept in mind.
 const MAX_PEERS: usize = 256;
@@ -79,6 +84,8 @@ struct Peer {
     /// How often in a row it could not be reached, or not be kept.
     failures: u32,
     session: Option<Connection>,
+    /// It is a member whose last connection ended. While another one says hello this stands.
+    rest: Option<Rest>,
     link: Link,
 }
 
@@ -133,12 +140,20 @@ pub(crate) struct Peers {
     sought: SmallSet<DeviceKey>,
     /// When [`Self::tick_links`] has something to do.
     links_at: Option<Time>,
+    /// Dials to those who rest.
+    rings: Budget<()>,
 }
 
 impl Peers {
     pub(crate) fn new(own: Own) -> Self {
-        let (peers, sought) = (SmallMap::new(), SmallSet::new());
-        Self { own, time: SteadyClock::default(), peers, sought, links_at: None }
+        Self {
+            own,
+            time: SteadyClock::default(),
+            peers: SmallMap::new(),
+            sought: SmallSet::new(),
+            links_at: None,
+            rings: Budget::new(resting::RINGS, resting::RING_PACE),
+        }
     }
 
     /// The clock of this device.
@@ -173,8 +188,9 @@ impl Peers {
             .map(|(device, _)| *device)
     }
 
-    /// Those who may be spoken to since the last call of this.
-    pub(crate) fn newly_ready(&mut self, now: Time) -> Vec<DeviceKey> {
+    /// Those who may be spoken to since the last call of this, and whether they only rested
+    /// between two circuits.
+    pub(crate) fn newly_ready(&mut self, now: Time) -> Vec<(DeviceKey, bool)> {
         let mut new = Vec::new();
         for (device, peer) in &mut self.peers {
             if let Some(connection) = peer.session.as_mut()
@@ -182,7 +198,7 @@ impl Peers {
                 && connection.ready_at.is_none()
             {
                 connection.ready_at = Some(now);
-                new.push(*device);
+                new.push((*device, peer.rest.take().is_some_and(|rest| rest.circuit)));
             }
         }
         new
@@ -206,11 +222,19 @@ impl Peers {
         Time(now.0.saturating_add_signed(ahead))
     }
 
-    /// Those who are online, for people to see.
-    pub(crate) fn members(&self, access: &AccessBook, now: Time) -> SmallMap<DeviceKey, Member> {
+    /// Those who are online, for people to see: who is connected, and who rests and is told of or
+    /// shown to be `present`.
+    pub(crate) fn members(
+        &self,
+        access: &AccessBook,
+        now: Time,
+        present: impl Fn(DeviceKey) -> bool,
+    ) -> SmallMap<DeviceKey, Member> {
         let mut members = SmallMap::new();
-        members.extend(self.ready().filter_map(|device| {
-            let wallet = self.certificate(device)?.statement.wallet;
+        let resting = self.resting().filter(|(device, told)| *told || present(*device));
+        let online = self.ready().chain(resting.map(|(device, _)| device));
+        members.extend(online.filter_map(|device| {
+            let wallet = self.known_certificate(device)?.statement.wallet;
             let verdict = access.verdict(wallet, now)?;
             Some((device, Member { wallet, verdict }))
         }));
@@ -229,7 +253,8 @@ impl Peers {
             // Those that are merely listed go first: anybody may have themselves listed.
             let idle = |peer: &Peer| peer.session.is_none() && peer.dialling.is_none();
             let rank = |peer: &Peer| {
-                (peer.companion.is_some(), peer.heard_of.is_some(), peer.wanted, peer.listed)
+                let known = (peer.companion.is_some(), peer.rest.is_some());
+                (known, peer.heard_of.is_some(), peer.wanted, peer.listed)
             };
             let idle = self.peers.iter().filter(|(_, peer)| idle(peer));
             let victim = idle.min_by_key(|(_, peer)| rank(peer)).map(|(device, _)| *device);
@@ -284,7 +309,7 @@ impl Peers {
                 out.push(Output::Disconnect(*device));
             }
             peer.link.gone();
-            (peer.heard_of, peer.companion) = (None, None);
+            (peer.heard_of, peer.companion, peer.rest) = (None, None, None);
             (peer.wanted, peer.dial_at, peer.dialling) = (true, Some(now), None);
         }
         self.peers.retain(|_, peer| peer.listed);
@@ -293,6 +318,7 @@ impl Peers {
 
     /// When [`Self::tick`] or [`Self::tick_links`] has something to do.
     pub(crate) fn wake_at(&self) -> Option<Time> {
-        [self.dial_wake(), self.hello_wake(), self.links_at].into_iter().flatten().min()
+        let due = [self.dial_wake(), self.hello_wake(), self.links_at, self.rest_wake()];
+        due.into_iter().flatten().min()
     }
 }

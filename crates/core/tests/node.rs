@@ -22,6 +22,8 @@ mod pair;
 mod passing;
 #[path = "node/relaying.rs"]
 mod relaying;
+#[path = "node/resting.rs"]
+mod resting;
 #[path = "node/rooms.rs"]
 mod rooms;
 #[path = "node/stage.rs"]

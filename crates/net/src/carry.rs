@@ -17,7 +17,7 @@ const MAX_RESERVATIONS: usize = 64;
 const MAX_CIRCUITS: usize = 4;
 /// Enough to say hello and to signal a link.
 const MAX_CIRCUIT_TIME: Duration = Duration::from_secs(30);
-/// Bytes each way; see [`MAX_CIRCUIT_TIME`].
+/// Both ways together; see [`MAX_CIRCUIT_TIME`].
 const MAX_CIRCUIT_BYTES: u64 = 64 * 1024;
 
 /// Serves members with a link and nobody else.
@@ -53,3 +53,6 @@ pub(crate) fn carrier(own: PeerId, linked: &Linked) -> relay::Behaviour {
 pub(crate) fn address() -> Multiaddr {
     Protocol::WebRTC.into()
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;

@@ -205,7 +205,18 @@ impl Driver {
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                concurrent_dial_errors,
+                ..
+            } => {
+                // Another one did what these did not.
+                let failed = concurrent_dial_errors.iter().flatten();
+                for relay in failed.filter_map(|(addr, _)| devices::relay_in(addr)) {
+                    self.relays.doubt(relay);
+                }
                 self.heard.insert(connection_id, Instant::now());
                 let addr = match &endpoint {
                     ConnectedPoint::Dialer { address, .. } => address,

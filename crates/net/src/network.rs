@@ -46,12 +46,12 @@ pub enum Command {
         /// At most [`Channel::max_frame`] bytes.
         frame: Vec<u8>,
     },
-    /// Make a direct link to a device that passed; answered by [`Event::Path`] or
+    /// Make a direct link to a device that passed; answered by [`Event::Linked`] or
     /// [`Event::LinkFailed`].
     Link(DeviceKey),
     /// Whether direct links that a device makes to us are taken from now on, one included of which
     /// [`Event::LinkOffered`] told; they are until this is said. Of one that is taken,
-    /// [`Event::Path`] or [`Event::LinkFailed`] tells the rest.
+    /// [`Event::Linked`] or [`Event::LinkFailed`] tells the rest.
     TakeLinks {
         /// Whose.
         device: DeviceKey,
@@ -129,23 +129,19 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
-    /// The last connection to a device ended, or the device started over (then
-    /// [`Event::Connected`] follows at once). Frames not yet delivered are lost.
+    /// The connection to a device ended, as a circuit does in time, or the device started over
+    /// (then [`Event::Connected`] follows at once). Frames not yet delivered are lost.
     Disconnected {
         /// Who.
         device: DeviceKey,
         /// Why, for people.
         reason: String,
     },
-    /// Everything to and from a connected device runs on this path from now on.
-    Path {
-        /// Who.
-        device: DeviceKey,
-        /// How.
-        path: Path,
-    },
     /// A device made a direct link to us, which waits for [`Command::TakeLinks`].
     LinkOffered(DeviceKey),
+    /// Everything to and from a connected device runs on a direct link from now on, until
+    /// [`Event::Disconnected`].
+    Linked(DeviceKey),
     /// No direct link came of [`Command::Link`], or of one that was taken.
     LinkFailed {
         /// To whom.
@@ -213,7 +209,7 @@ pub enum RelayState {
 /// What carries a connection between two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Path {
-    /// Through a relay, encrypted end to end.
+    /// Through a relay or a member, encrypted end to end, and for half a minute at most.
     Circuit,
     /// Without a relay.
     Direct,

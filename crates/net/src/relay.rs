@@ -83,6 +83,8 @@ pub struct Settings {
     pub external: Vec<Multiaddr>,
     /// Devices that can be reached through it at once; [`MAX_RESERVATIONS`] by default.
     pub max_reservations: usize,
+    /// How long it carries a circuit; [`MAX_CIRCUIT_TIME`] by default.
+    pub max_circuit_time: Duration,
     /// With it, addresses that end in `/tls/ws` can be listened at.
     pub tls: Option<Tls>,
     /// Whether there is a TURN server: devices may ask for its credentials.
@@ -91,7 +93,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { external: Vec::new(), max_reservations: MAX_RESERVATIONS, tls: None, turn: false }
+        Self {
+            external: Vec::new(),
+            max_reservations: MAX_RESERVATIONS,
+            max_circuit_time: MAX_CIRCUIT_TIME,
+            tls: None,
+            turn: false,
+        }
     }
 }
 
@@ -121,13 +129,16 @@ impl Relay {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(secret: &DeviceSecret, settings: Settings) -> Result<Self, StartError> {
-        let Settings { external, max_reservations, tls, turn } = settings;
+        let Settings { external, max_reservations, max_circuit_time, tls, turn } = settings;
         let refused = || StartError::Key("libp2p refuses it".to_owned());
         let key = identity::keypair(secret).ok_or_else(refused)?;
         let peer = key.public().to_peer_id();
         let behaviour = Behaviour {
             limits: limits::connections(max_reservations),
-            circuit: circuit::Behaviour::new(peer, limits::circuits(max_reservations)),
+            circuit: circuit::Behaviour::new(
+                peer,
+                limits::circuits(max_reservations, max_circuit_time),
+            ),
             identify: identify(&key),
             ping: behaviour::ping(),
             streams: streams::Behaviour::new(

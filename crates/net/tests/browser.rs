@@ -125,7 +125,7 @@ async fn take_link(network: &mut Network) {
 
 async fn linked(network: &mut Network) {
     until(network, "linked", |event| match event {
-        Event::Path { path: Path::Direct, .. } => Some(()),
+        Event::Linked(_) => Some(()),
         Event::LinkFailed { reason, .. } => panic!("{reason}"),
         Event::Disconnected { reason, .. } => panic!("{reason}"),
         _ => None,

@@ -118,6 +118,7 @@ pub(crate) fn run(options: Options) -> Result<(), RelayError> {
             max_reservations: options.max_reservations,
             tls,
             turn: turn.is_some(),
+            ..Settings::default()
         };
         let mut relay = Relay::new(&secret, settings)?;
         for addr in options.listen {

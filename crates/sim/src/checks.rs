@@ -93,7 +93,9 @@ impl World {
                     let page = &self.devices[other];
                     let same = page.life == other_life && !self.lost_time(other, 15_000);
                     let heard = !linked || self.connected(device, other);
-                    if same && heard && page.participants.contains_key(&device) {
+                    let shown = page.participants.contains_key(&device);
+                    let online = !linked && page.online.contains(&device);
+                    if same && heard && (shown || online) {
                         let how = if linked { "left" } else { "was killed" };
                         self.fail(format!("{other} still shows {device}, who {how}"));
                     }

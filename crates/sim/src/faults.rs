@@ -99,7 +99,6 @@ impl World {
         if self.config.verbose {
             eprintln!("{:>8}    {fault:?}", self.now);
         }
-        self.end_carried_circuits();
         if self.now >= self.config.minutes * 60_000 {
             self.network.bad_dials = 0;
         }

@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use gossip::Gossip;
 pub(crate) use relays::{RELAYS, Relay};
 
+/// How long circuits last, in milliseconds.
+const CIRCUIT_TIME: u64 = 30_000;
+
 /// The relays, and every connection that there ever was.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
@@ -27,6 +30,8 @@ pub(crate) struct Network {
     pub(crate) bad_dials: u32,
     /// Pairs (smaller first) that find no way to each other.
     pub(crate) apart: BTreeSet<(usize, usize)>,
+    /// Pairs (smaller first) between whom no direct link can be made.
+    pub(crate) unlinkable: BTreeSet<(usize, usize)>,
 }
 
 /// What carries a circuit.
@@ -98,8 +103,8 @@ pub(crate) enum Net {
     Linked { conn: usize, end: usize, life: u32 },
     /// An end of a connection has its link.
     LinkUp { conn: usize, end: usize, link: u32 },
-    /// An end of a connection notices that its link is gone.
-    LinkDown { conn: usize, end: usize, link: u32 },
+    /// The circuit of a connection has served its time.
+    CircuitEnds { conn: usize },
     /// Gossip reaches the other end of a link.
     Reaches { conn: usize, end: usize, link: u32 },
     /// A published frame arrives.
@@ -108,6 +113,13 @@ pub(crate) enum Net {
     Frame { conn: usize, end: usize, by: Option<u32>, channel: Channel, frame: Vec<u8> },
     /// A relay tells of others.
     Told { device: usize, life: u32, relay: usize, input: Input },
+}
+
+impl Network {
+    /// How many circuits there were between two devices so far.
+    pub(crate) fn circuits(&self, a: usize, b: usize) -> usize {
+        self.conns.iter().filter(|conn| conn.between(a, b)).count()
+    }
 }
 
 impl World {
@@ -164,17 +176,20 @@ impl World {
         }
     }
 
-    /// Breaks a connection with all that carries it.
+    /// Breaks a connection with all that carries it: a session ends with its link.
     fn cut_connection(&mut self, id: usize, notice: u64) {
         let conn = &mut self.network.conns[id];
-        if !conn.alive() {
-            return;
-        }
-        conn.circuit = None;
-        if conn.link.is_some() {
-            self.cut_link(id, notice);
-        } else {
+        if conn.alive() {
+            (conn.circuit, conn.link) = (None, None);
             self.both_notice(id, notice);
+        }
+    }
+
+    /// The circuit of a connection is no more; so is the connection, if it has no link.
+    fn end_circuit(&mut self, id: usize) {
+        let conn = &mut self.network.conns[id];
+        if conn.circuit.take().is_some() && conn.link.is_none() && !conn.closed {
+            self.both_notice(id, 1000);
         }
     }
 
@@ -256,7 +271,7 @@ impl World {
             Net::Down { conn, end } => self.on_down(conn, end),
             Net::Linked { conn, end, life } => self.on_linked(conn, end, life),
             Net::LinkUp { conn, end, link } => self.on_link_up(conn, end, link),
-            Net::LinkDown { conn, end, link } => self.on_link_down(conn, end, link),
+            Net::CircuitEnds { conn } => self.end_circuit(conn),
             Net::Reaches { conn, end, link } => self.on_reaches(conn, end, link),
             Net::Gossip { conn, end, link, frame } => self.on_gossip(conn, end, link, frame),
             Net::Frame { conn, end, by, channel, frame } => {
@@ -318,6 +333,7 @@ impl World {
             closed: false,
             last,
         });
+        self.net(CIRCUIT_TIME, Net::CircuitEnds { conn: id });
         for (end, up) in ups.into_iter().enumerate() {
             let life = self.devices[ends[end]].life;
             self.net(up, Net::Up { conn: id, end, life });

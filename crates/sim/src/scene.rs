@@ -76,6 +76,11 @@ impl Scene {
         }
     }
 
+    /// No direct link can be made between two members from now on.
+    pub fn unlink(&mut self, a: usize, b: usize) {
+        self.0.network.unlinkable.insert((a.min(b), a.max(b)));
+    }
+
     /// All that carries data and audio between two members breaks once.
     pub fn cut(&mut self, a: usize, b: usize, millis: u64) {
         self.0.media.cuts.insert((a.min(b), a.max(b)), self.0.now + millis);
@@ -112,6 +117,19 @@ impl Scene {
     pub fn sees_hand(&self, device: usize, other: usize) -> bool {
         let participant = self.0.devices[device].participants.get(&other);
         participant.is_some_and(|participant| participant.hand.is_some())
+    }
+
+    /// Whether each of these shows each other one as online.
+    #[must_use]
+    pub fn are_online(&self, devices: &[usize]) -> bool {
+        let online = |a: &usize, b: &usize| self.0.devices[*a].online.contains(b);
+        devices.iter().all(|a| devices.iter().all(|b| a == b || online(a, b)))
+    }
+
+    /// How many circuits there were between two members so far.
+    #[must_use]
+    pub fn circuits(&self, a: usize, b: usize) -> usize {
+        self.0.network.circuits(a, b)
     }
 
     /// How `device` shows `other`, if at all.

@@ -1,4 +1,4 @@
-//! Meetings that outlive their relays, and what becomes of a pair that is cut.
+//! Meetings that outlive their relays, and what becomes of a pair that is cut, or never linked.
 
 use chats_sim::Scene;
 
@@ -112,5 +112,74 @@ fn devices_that_one_member_makes_up_keep_no_newcomer_out() {
         scene.until(60_000, |scene| scene.hear_each_other(&[0, 1, 2, 3, 4])).unwrap();
         let dials = scene.made_up_dials(0);
         assert!((1..=16).contains(&dials), "seed {seed}: {dials} of them were dialled");
+    }
+}
+
+/// Both of a pair that cannot be linked show each other as online and heard, for ten minutes.
+fn steady(scene: &mut Scene, seed: u64) {
+    let before = scene.circuits(0, 1);
+    for second in 0..600 {
+        scene.wait(1000).unwrap();
+        assert!(scene.are_online(&[0, 1]), "seed {seed}, second {second}");
+        assert!(scene.hear_each_other(&[0, 1]), "seed {seed}, second {second}");
+    }
+    let made = scene.circuits(0, 1) - before;
+    assert!((9..=15).contains(&made), "seed {seed}: {made} circuits in ten minutes");
+}
+
+#[test]
+fn two_without_a_direct_link_show_and_hear_each_other_over_circuits_of_half_a_minute() {
+    for seed in 0..10 {
+        let mut scene = Scene::new(seed, 2);
+        scene.unlink(0, 1);
+        scene.open(0, true);
+        scene.open(1, true);
+        scene.until(60_000, |scene| scene.hear_each_other(&[0, 1])).unwrap();
+        steady(&mut scene, seed);
+        for hand in [0, 1] {
+            scene.raise(hand, true);
+            let took = scene.until(5000, |scene| scene.sees_hand(1 - hand, hand)).unwrap();
+            assert!(took <= 4000, "seed {seed}: a hand took {took} ms");
+            scene.wait(31_000).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_who_is_in_no_meeting_sees_who_is_though_no_direct_link_can_be_made() {
+    for seed in 0..10 {
+        let mut scene = Scene::new(seed, 2);
+        scene.unlink(0, 1);
+        scene.open(0, false);
+        scene.open(1, false);
+        scene.until(60_000, |scene| scene.are_online(&[0, 1])).unwrap();
+        for _ in 0..300 {
+            scene.wait(1000).unwrap();
+            assert!(scene.are_online(&[0, 1]), "seed {seed}");
+        }
+        let idle = scene.circuits(0, 1);
+        assert!((2..=6).contains(&idle), "seed {seed}: {idle} circuits in five idle minutes");
+        scene.join(1);
+        scene.until(8000, |scene| scene.shows(0, 1).is_some()).unwrap();
+        for _ in 0..300 {
+            scene.wait(1000).unwrap();
+            assert!(scene.shows(0, 1).is_some() && scene.are_online(&[0, 1]), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_without_a_direct_link_is_steady_with_every_relay_gone_if_a_third_carries_circuits() {
+    for seed in 0..10 {
+        let mut scene = Scene::new(seed, 3);
+        scene.unlink(0, 1);
+        for device in 0..3 {
+            scene.open(device, true);
+        }
+        scene.until(60_000, |scene| scene.hear_each_other(&[0, 1, 2])).unwrap();
+        scene.until(60_000, |s| s.are_linked(&[0, 2]) && s.are_linked(&[1, 2])).unwrap();
+        scene.kill_relays();
+        scene.wait(5000).unwrap();
+        steady(&mut scene, seed);
     }
 }

@@ -136,7 +136,7 @@ impl Meetings {
         let own = peers.own().secret.device();
         let known = self.others.get(&device);
         let known = known.is_some_and(|o| o.presence.session == signed.presence.session)
-            || peers.certificate(device).is_some();
+            || peers.known_certificate(device).is_some();
         let most = if known { MAX_AGE } else { MAX_SKEW };
         if device == own || !timely(&signed.presence, peers.clock(device, now), most) {
             return GossipVerdict::Ignore;
@@ -172,7 +172,7 @@ impl Meetings {
         // between two lives of its page, but then it is connected anew.
         let since = peers.ready_since(device).map(|(since, _)| since);
         let anew = |noted: Time| since.is_some_and(|since| noted < since);
-        let certificate = peers.certificate(device).cloned();
+        let certificate = peers.known_certificate(device).cloned();
         if let Some(known) = self.others.get_mut(&device) {
             let same = known.presence.session == presence.session;
             if same && presence.sequence <= known.presence.sequence {

@@ -1,13 +1,13 @@
 //! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
 //! who are gone.
 
-use super::{Attendee, Call, MAX_RESTARTS, MAX_SPEAKERS, Meetings, Seat, Servers, is_polite};
+use super::{Attendee, Call, MAX_SPEAKERS, Meetings, Seat, Servers, is_polite};
 use crate::access::{AccessBook, Standing, Verdict};
 use crate::budget::Budget;
 use crate::id::{DeviceKey, Wallet};
 use crate::media::{Link, LinkState, MediaCommand};
 use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
-use crate::peers::Peers;
+use crate::peers::{Peers, Urgency};
 use crate::presence::{EXPIRY, INTERVAL};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
@@ -96,7 +96,7 @@ impl Meetings {
     ) -> Option<JoinRefusal> {
         self.let_go(now, peers, access, out);
         if self.say_at().is_some_and(|at| at <= now) {
-            self.say(false, now, peers, out);
+            self.say(false, Urgency::Upkeep, now, peers, out);
         }
         let Some(seat) = self.seat.clone() else {
             peers.no_company();
@@ -109,15 +109,23 @@ impl Meetings {
                 return Some(refusal);
             }
         };
+        let mut unheard = Vec::new();
         for (device, other) in &mut self.others {
             if seated.contains(device) {
                 peers.keep_company(*device, Some(now));
                 let made = (&mut self.budget, &mut self.links, self.servers);
                 keep_up(*device, other, &seat, made, now, peers, out);
+                if !other.hears() && !other.given_up {
+                    unheard.push(*device);
+                }
             } else {
                 other.hang_up(out);
                 other.met = None;
             }
+        }
+        // A call is made, or mended, where there is a way to speak of it.
+        for device in unheard {
+            peers.ring(device, Urgency::News, now);
         }
         self.tell_hearing(now, peers, out);
         None
@@ -144,7 +152,8 @@ impl Meetings {
         for (device, other) in &mut self.others {
             // A page that ended without a word leaves its relays at once, and its links silent.
             let alive = peers.is_listed(*device) || !other.ever_heard;
-            let there = other.hears() || (peers.is_ready(*device) && alive);
+            let reachable = (peers.is_ready(*device) && alive) || peers.rests(*device);
+            let there = other.hears() || reachable;
             let lost = if there { None } else { Some(other.lost.unwrap_or(now)) };
             other.lost = lost;
             let silent = !other.hears() && now.since(other.heard) >= EXPIRY;
@@ -206,6 +215,11 @@ impl Meetings {
         others.chain([say, tell]).flatten().min()
     }
 
+    /// Whether a device is in a meeting, as people see it.
+    pub(crate) fn shows(&self, device: DeviceKey) -> bool {
+        self.others.contains_key(&device)
+    }
+
     /// Everyone who is in a meeting, for people to see.
     pub(crate) fn participants(&self) -> SmallMap<DeviceKey, Participant> {
         let ours = self.seat.as_ref().map(|seat| &seat.meeting);
@@ -244,9 +258,7 @@ fn keep_up(
     }
     let polite = is_polite(peers, device);
     if other.ends_at().is_some_and(|at| at <= now) {
-        other.hang_up(out);
-        other.given_up = other.restarts >= MAX_RESTARTS;
-        other.restarts += 1;
+        other.despair(out);
     }
     let due = [other.mend_at(polite), other.reroute_at(servers)];
     let mend = due.into_iter().flatten().any(|at| at <= now);

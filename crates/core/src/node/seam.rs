@@ -34,18 +34,17 @@ pub enum Input {
     Left(DeviceKey),
     /// The first connection to a device stands; the network vouches for its key.
     Connected(DeviceKey),
-    /// The last connection to it is gone.
+    /// The last connection to it is gone: a circuit ends in time, a link that breaks ends with its
+    /// session. Frames may be lost. Another one may carry on at once.
     Disconnected(DeviceKey),
     /// It could not be reached.
     DialFailed(DeviceKey),
     /// A device that passed made a direct link to us; answered by [`Output::TakeLinks`], before
     /// which it does not stand.
     LinkOffered(DeviceKey),
-    /// The direct link to a connected device stands, is proven, and everything runs on it.
+    /// The direct link to a connected device stands, is proven, and everything runs on it until
+    /// the connection ends.
     Linked(DeviceKey),
-    /// The direct link is gone; a circuit carries on. If nothing carries on,
-    /// [`Input::Disconnected`] comes instead.
-    Unlinked(DeviceKey),
     /// The answer to [`Output::Link`], or to [`Output::TakeLinks`], if no link came of it.
     LinkFailed {
         /// To whom.
@@ -193,7 +192,7 @@ pub enum Event {
     Own(Verdict),
     /// Our own certificate is over.
     CertificateExpired,
-    /// A member is online, or what is known of it changed.
+    /// A member is online, or what is known of it changed. It need not be connected at every moment.
     Online(DeviceKey, Member),
     /// It is no longer.
     Offline(DeviceKey),

@@ -1,6 +1,6 @@
 //! Who is there, who is to be dialled, and when.
 
-use super::{Heard, Peer, Peers, STABLE, Source};
+use super::{Heard, Peer, Peers, Rest, STABLE, Source};
 use crate::access::AccessBook;
 use crate::id::DeviceKey;
 use crate::node::{Outbox, Output};
@@ -141,7 +141,8 @@ impl Peers {
         self.peers.values_mut().for_each(|peer| peer.companion = None);
     }
 
-    /// The last connection to it is gone.
+    /// The last connection to it is gone. If it was a direct link, something happened to it, and it
+    /// is dialled at once; if it was a circuit that served its time, nothing did.
     pub(crate) fn disconnected(&mut self, device: DeviceKey, now: Time) {
         let spread = self.spread(device);
         let Some(peer) = self.peers.get_mut(&device) else {
@@ -150,21 +151,20 @@ impl Peers {
         let Some(session) = peer.session.take() else {
             return;
         };
-        peer.link.gone();
+        let circuit = !peer.link.ended(now, spread);
         peer.parted = session.ready().then_some(now);
-        if session.ready() && now.since(session.since) >= STABLE {
-            peer.failures = 0;
-        } else {
-            peer.failures = peer.failures.saturating_add(1);
+        let (ready, lasted) = (session.ready(), now.since(session.since));
+        let stable = ready && lasted >= STABLE;
+        peer.failures = if stable { 0 } else { peer.failures.saturating_add(1) };
+        if ready {
+            peer.rest = session.theirs.map(|theirs| Rest::new(theirs, circuit, now));
         }
-        // Both lost it at once; one of the two tries first, so that they do not cross.
-        let patience = match (peer.companion.is_some(), spread.first) {
-            (true, true) => 100,
-            (true, false) => 1500,
-            (false, true) => 1000,
-            (false, false) => 4000,
-        };
-        peer.retry(now, spread, Duration::from_millis(patience));
+        if ready && circuit && lasted >= Rest::SERVED {
+            peer.dial_at = peer.within_reach().then(|| Rest::idle_until(now, spread));
+        } else {
+            // Both lost it at once; one of the two tries first, so that they do not cross.
+            peer.retry(now, spread, spread.after_loss(peer.companion.is_some()));
+        }
         if peer.forgettable() {
             self.peers.remove(&device);
         }
@@ -198,7 +198,7 @@ impl Peers {
         }
     }
 
-    /// Dials whom it is time to dial, and gives up on those who take too long to pass.
+    /// Gives up on those who take too long to be reached or to pass, and forgets what is over.
     pub(crate) fn tick(&mut self, now: Time, access: &mut AccessBook, out: &mut Outbox) {
         let own = self.own.secret.device();
         for (device, peer) in &mut self.peers {
@@ -212,7 +212,13 @@ impl Peers {
                 peer.failed(now, Spread::new(own, *device));
             }
         }
+        self.end_rests(now, access);
         self.peers.retain(|_, peer| !peer.forgettable());
+        self.look_at_hellos(now, access, out);
+    }
+
+    /// Dials whom it is time to dial.
+    pub(crate) fn dial_due(&mut self, now: Time, out: &mut Outbox) {
         let due = |peer: &Peer| peer.dial_at.filter(|at| *at <= now);
         let due: SmallSet<_> =
             self.peers.iter().filter_map(|(device, peer)| Some((due(peer)?, *device))).collect();
@@ -223,12 +229,15 @@ impl Peers {
             };
             peer.dial_at = None;
             if peer.session.is_none() && peer.dialling.is_none() {
+                if peer.rest.is_some() && !self.rings.spend((), now) {
+                    peer.dial_at = Some(self.rings.free_at(()));
+                    continue;
+                }
                 peer.dialling = Some(now);
                 dialling += 1;
                 out.push(Output::Dial(device));
             }
         }
-        self.look_at_hellos(now, access, out);
     }
 
     /// When a dial is due, or takes too long.
@@ -263,6 +272,21 @@ impl Spread {
             share.wrapping_mul(31).wrapping_add(u32::from(*own) * 7 + u32::from(*theirs))
         });
         Self { first: device > own, share: share % 1000 }
+    }
+
+    /// How long to wait to begin with what both are to do, if the other is given this much time.
+    pub(super) const fn after(self, courtesy: Duration) -> Duration {
+        if self.first { Duration::ZERO } else { courtesy }
+    }
+
+    /// How long to wait after both lost each other, in the same meeting or not.
+    pub(super) const fn after_loss(self, companion: bool) -> Duration {
+        Duration::from_millis(match (companion, self.first) {
+            (true, true) => 100,
+            (true, false) => 1500,
+            (false, true) => 1000,
+            (false, false) => 4000,
+        })
     }
 
     /// A part of `span` that differs from pair to pair, and between the two of a pair.

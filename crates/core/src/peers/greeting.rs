@@ -121,7 +121,7 @@ impl Peers {
     fn drop_connection(&mut self, device: DeviceKey, now: Time, out: &mut Outbox) {
         let spread = self.spread(device);
         if let Some(peer) = self.peers.get_mut(&device) {
-            peer.session = None;
+            (peer.session, peer.rest) = (None, None);
             peer.link.gone();
             peer.companion = None;
             // Whatever it was, it will not be different in a second.

@@ -35,8 +35,6 @@ pub(super) struct Link {
     state: State,
     /// To whose share the link belongs.
     charged: Option<Source>,
-    /// Since when there is none, within a connection.
-    lost: Time,
     failures: u32,
     retry_at: Time,
     /// Nothing is tried before this, whatever happens.
@@ -61,8 +59,21 @@ enum State {
 impl Link {
     /// There is no connection any more.
     pub(super) const fn gone(&mut self) {
-        (self.state, self.charged, self.lost) = (State::None, None, Time(0));
+        (self.state, self.charged) = (State::None, None);
         (self.reached, self.turned_away) = (false, false);
+    }
+
+    /// The connection that it stood on, or was made over, ended. Whether everything ran on the link.
+    pub(super) fn ended(&mut self, now: Time, spread: Spread) -> bool {
+        let state = self.state;
+        if state != State::None {
+            match state {
+                State::Up(since) if now.since(since) >= STABLE => self.failures = 0,
+                _ => self.failed(now, spread),
+            }
+        }
+        self.gone();
+        matches!(state, State::Up(_))
     }
 
     pub(super) const fn network_changed(&mut self) {
@@ -83,7 +94,7 @@ impl Peer {
         let session = self.session.as_ref().filter(|session| session.ready())?;
         let patience = if spread.first { Duration::ZERO } else { PATIENCE };
         let idle = self.link.state == State::None;
-        let due = session.ready_at?.max(self.link.lost) + patience;
+        let due = session.ready_at? + patience;
         idle.then(|| due.max(self.link.retry_at).max(self.link.shut_until))
     }
 
@@ -202,24 +213,6 @@ impl Peers {
             peer.link.state = State::Up(now);
             // One that took so long that it had been given up.
             peer.link.charged = peer.link.charged.or_else(|| peer.sources.first().copied());
-        }
-    }
-
-    /// It is gone, a circuit carries on.
-    pub(crate) fn unlinked(&mut self, device: DeviceKey, now: Time) {
-        let spread = self.spread(device);
-        let Some(peer) = self.peers.get_mut(&device) else {
-            return;
-        };
-        let State::Up(since) = peer.link.state else {
-            return;
-        };
-        peer.link.gone();
-        peer.link.lost = now;
-        if now.since(since) >= STABLE {
-            peer.link.failures = 0;
-        } else {
-            peer.link.failed(now, spread);
         }
     }
 

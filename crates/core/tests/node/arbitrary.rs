@@ -86,7 +86,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         8 => signal.prop_map(|(from, to, attempt, body)| Deed::Signal { from, to, attempt, body }),
         1 => (0..3_u8, vec(any::<u8>(), 0..14)).prop_map(|(from, who)| Deed::Hears(from, who)),
         1 => (0..5_u8).prop_map(Deed::Hello),
-        4 => (0..8_u8).prop_map(Deed::Link),
+        4 => (0..7_u8).prop_map(Deed::Link),
         1 => vec(any::<u8>(), 0..300).prop_map(Deed::Gossip),
         6 => published.prop_map(|(device, session, sequence, time, hand, leaving)| {
             Deed::Published { device, session, sequence, time, hand, leaving }
@@ -160,10 +160,9 @@ fn act(stage: &mut Stage, eve: &Other, deed: Deed) -> Vec<Output> {
             let device = eve.key();
             stage.input(match what {
                 0 | 1 => Input::Linked(device),
-                2 => Input::Unlinked(device),
-                3 => Input::LinkFailed { device, failure: LinkFailure::Unreachable },
-                4 => Input::LinkFailed { device, failure: LinkFailure::Attack },
-                5 | 6 => Input::LinkOffered(device),
+                2 => Input::LinkFailed { device, failure: LinkFailure::Unreachable },
+                3 => Input::LinkFailed { device, failure: LinkFailure::Attack },
+                4 | 5 => Input::LinkOffered(device),
                 _ => Input::GossipReaches(device),
             })
         }

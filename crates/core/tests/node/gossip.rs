@@ -208,12 +208,13 @@ fn nothing_is_published_while_it_reaches_nobody() {
 }
 
 #[test]
-fn presence_is_said_on_the_stream_whenever_gossip_begins_or_ceases_to_reach() {
+fn presence_is_said_on_the_stream_whenever_gossip_begins_to_reach_and_on_a_connection_without() {
     let (mut stage, bob) = with_bob();
-    for input in [Input::GossipReaches(bob.key()), Input::Unlinked(bob.key())] {
-        let out = stage.input(input);
-        assert!(matches!(&said(&out, bob.key())[..], [MeetingMessage::Presence(_)]), "{out:?}");
-    }
+    let out = stage.input(Input::GossipReaches(bob.key()));
+    assert!(matches!(&said(&out, bob.key())[..], [MeetingMessage::Presence(_)]), "{out:?}");
+    stage.input(Input::Disconnected(bob.key()));
+    let out = stage.meets(&bob);
+    assert!(matches!(&said(&out, bob.key())[..], [MeetingMessage::Presence(_)]), "{out:?}");
     let out = stage.input(Input::SetMuted(true));
     assert_eq!((published(&out).len(), said(&out, bob.key()).len()), (0, 1));
 }
@@ -373,6 +374,7 @@ fn one_who_was_refused_is_not_dialled_because_members_tell_of_it() {
 #[test]
 fn one_whom_we_lost_and_of_whom_members_tell_is_still_shown() {
     let (mut stage, bob, carol) = with_carol();
+    stage.input(Input::Linked(carol.key()));
     stage.attends(&carol, 1);
     stage.wait(SECOND * 15);
     let out = stage.input(Input::Disconnected(carol.key()));

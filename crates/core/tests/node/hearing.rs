@@ -51,7 +51,8 @@ fn whom_we_hear_is_told_over_direct_links_alone_and_when_it_changes() {
     assert_eq!(told(&stage.wait(SECOND * 19), bob.key()), Vec::<Vec<_>>::new());
     let out = state(&mut stage, &begun, LinkState::Disconnected);
     assert_eq!(told(&out, bob.key()), [[]; 1]);
-    stage.input(Input::Unlinked(bob.key()));
+    stage.input(Input::Disconnected(bob.key()));
+    stage.meets(&bob);
     let out = stage.input(Input::Linked(bob.key()));
     assert_eq!(told(&out, bob.key()).len(), 1, "anew on a new link");
 }

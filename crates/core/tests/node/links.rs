@@ -301,7 +301,8 @@ fn a_link_that_stood_and_was_lost_is_made_again_by_one_side_first() {
         stage.meets(&bob);
         stage.input(Input::Linked(bob.key()));
         stage.wait(SECOND * 11);
-        let out = stage.input(Input::Unlinked(bob.key()));
+        stage.input(Input::Disconnected(bob.key()));
+        let out = stage.meets(&bob);
         let at_once = linking(&out).contains(&bob.key());
         assert!(at_once || until_linking(&mut stage, bob.key()) <= wait);
         assert_eq!(at_once, first);
@@ -317,9 +318,12 @@ fn a_link_that_is_lost_again_and_again_is_tried_more_and_more_slowly() {
     let end = stage.now + SECOND * 300;
     while stage.now < end {
         stage.input(Input::Linked(bob.key()));
-        stage.input(Input::Unlinked(bob.key()));
+        stage.input(Input::Disconnected(bob.key()));
         tries += 1;
-        while stage.now < end && linking(&stage.wait(SECOND)).is_empty() {}
+        let mut out = stage.reaches(&bob);
+        while stage.now < end && linking(&out).is_empty() {
+            out = stage.wait(SECOND);
+        }
     }
     assert!((5..12).contains(&tries), "{tries} tries in five minutes");
 }
@@ -392,6 +396,7 @@ fn one_lost_from_our_meeting_is_tried_for_a_while_and_not_for_ever() {
     let bob = Other::new(2);
     let mut stage = Stage::joined();
     stage.meets(&bob);
+    stage.input(Input::Linked(bob.key()));
     stage.attends(&bob, 1);
     stage.wait(SECOND * 15);
     let mut out = stage.input(Input::Disconnected(bob.key()));

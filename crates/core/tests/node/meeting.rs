@@ -328,6 +328,7 @@ fn a_number_of_a_call_is_not_used_again_within_two_stays() {
         };
         let event = MediaEvent::LocalCandidate { link, candidate };
         attempts.extend(attempt(&stage.input(Input::Media(event))));
+        stage.input(Input::Linked(bob.key()));
         // We lose sight of each other, for so long that we hang up; Bob may not have noticed.
         stage.input(Input::Disconnected(bob.key()));
         assert!(is_gone(&stage.wait(SECOND * 6), bob.key()));

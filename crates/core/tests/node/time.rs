@@ -95,6 +95,7 @@ fn a_lost_connection_is_made_again_by_one_side_first() {
         let mut stage = Stage::admitted();
         stage.input(Input::Arrived { source: 0, device: bob.key() });
         stage.meets(&bob);
+        stage.input(Input::Linked(bob.key()));
         stage.wait(SECOND * 20);
         stage.input(Input::Disconnected(bob.key()));
         let start = stage.now;

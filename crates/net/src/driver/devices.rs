@@ -3,8 +3,9 @@
 //! A session is what the application sees between `Connected` and `Disconnected`. Its channels
 //! run on one of its connections, and move once, without losing a frame, when a direct link is
 //! proven ([`super::links`]). If a connection dies on which frames travelled, the session is over:
-//! frames may be lost, and both sides must know. A device that opens a channel a second time on
-//! another circuit has started over (a reloaded page), so its session does too.
+//! frames may be lost, and both sides must know. Relays end circuits after half a minute, so that
+//! is how every session ends for which no direct link is made. A device that opens a channel a
+//! second time on another circuit has started over (a reloaded page), so its session does too.
 
 use super::{
     Driver, LINGER, Lingering,
@@ -35,6 +36,8 @@ const MAX_QUEUED: usize = 64;
 const MAX_STRANGERS: usize = 32;
 /// How long hello may take.
 const HELLO: Duration = Duration::from_secs(10);
+/// A circuit that ends before did not end because its time was up.
+const EARLY: Duration = Duration::from_secs(25);
 
 /// All sessions.
 #[derive(Default)]
@@ -56,9 +59,46 @@ pub(super) struct Session {
 
 #[derive(Clone, Copy)]
 pub(super) struct Connection {
-    pub(super) path: Path,
+    path: Path,
+    /// Who carries it.
+    carrier: Option<PeerId>,
+    since: Instant,
     /// A channel runs on it.
     pub(super) used: bool,
+}
+
+impl Connection {
+    fn new(endpoint: &ConnectedPoint) -> Self {
+        let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
+        Self { path, carrier: carrier(endpoint), since: Instant::now(), used: false }
+    }
+
+    /// The link that a session moves to.
+    pub(super) fn link() -> Self {
+        Self { path: Path::Direct, carrier: None, since: Instant::now(), used: true }
+    }
+}
+
+/// Who carries a connection, if it is a circuit.
+fn carrier(endpoint: &ConnectedPoint) -> Option<PeerId> {
+    let addr = match endpoint {
+        ConnectedPoint::Dialer { address, .. } => address,
+        ConnectedPoint::Listener { local_addr, .. } => local_addr,
+    };
+    relay_in(addr)
+}
+
+/// The relay in the address of a circuit.
+pub(super) fn relay_in(addr: &Multiaddr) -> Option<PeerId> {
+    let mut last = None;
+    for part in addr {
+        match part {
+            Protocol::P2p(peer) => last = Some(peer),
+            Protocol::P2pCircuit => return last,
+            _ => {}
+        }
+    }
+    None
 }
 
 pub(super) struct Outbound {
@@ -162,7 +202,8 @@ impl Driver {
     ) {
         self.dialing.remove(&connection);
         let incoming = endpoint.is_listener();
-        let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
+        let begun = Connection::new(endpoint);
+        let path = begun.path;
         let device = identity::device(peer).filter(|_| incoming || path == Path::Circuit);
         // Else it is a relay that was taken off the list meanwhile.
         let Some(device) = device else {
@@ -171,13 +212,13 @@ impl Driver {
         };
         let strangers = self.devices.strangers();
         if let Some(known) = self.devices.0.get_mut(&device) {
-            known.connections.insert(connection, Connection { path, used: false });
+            known.connections.insert(connection, begun);
         } else if incoming && strangers >= MAX_STRANGERS {
             tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
             self.swarm.close_connection(connection);
         } else {
             let mut session = Session::new(peer, incoming);
-            session.connections.insert(connection, Connection { path, used: false });
+            session.connections.insert(connection, begun);
             self.devices.0.insert(device, session);
             self.tell(Event::Connected { device, path });
         }
@@ -187,9 +228,14 @@ impl Driver {
         let mut sessions = self.devices.0.iter_mut();
         let found = sessions.find_map(|(device, session)| {
             let closed = session.connections.remove(&connection)?;
-            Some((*device, closed, session.connections.is_empty()))
+            // Strangers come and go as they please.
+            let lost = session.direct.link().is_none() && (session.passed || !session.incoming);
+            Some((*device, closed, lost, session.connections.is_empty()))
         });
-        let Some((device, closed, last)) = found else { return };
+        let Some((device, closed, lost, last)) = found else { return };
+        if let Some(carrier) = closed.carrier.filter(|_| lost && closed.since.elapsed() < EARLY) {
+            self.relays.doubt(carrier);
+        }
         if last || closed.used {
             self.start_over(device, reason, |_, other| !other.used);
         }

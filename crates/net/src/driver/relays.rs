@@ -3,7 +3,9 @@
 //! Devices of a community share its list, so that any two of them meet at the same relays, they
 //! all take the first ones that work, in the order of the list, and not the ones that are best for
 //! themselves. The rest stand by, and the next one steps in at once when one in use fails. How
-//! fast each is decides only through which of those in use others are dialled.
+//! fast each is decides only through which of those in use others are dialled, and so does what
+//! came of the circuits through it: a relay that answers, and loses or spoils what it carries, is
+//! not seen to fail by itself.
 
 use super::{
     Driver,
@@ -44,6 +46,10 @@ const MAX_USED: usize = 3;
 /// A relay that served us this long is trusted again: its next failure is its first.
 const STEADY: Duration = Duration::from_secs(10);
 
+/// How long others are dialled through a relay last, after it did not carry a circuit as it should.
+/// It may not be to blame, so nothing else follows.
+const DOUBT: Duration = Duration::from_secs(10 * 60);
+
 /// All relays of the list that can be used.
 #[derive(Default)]
 pub(super) struct Relays(Vec<Relay>);
@@ -61,6 +67,8 @@ struct Relay {
     number: u32,
     /// The last round trip to it.
     rtt: Option<Duration>,
+    /// When it last failed to carry a circuit.
+    doubted: Option<Instant>,
 }
 
 enum Stage {
@@ -111,13 +119,14 @@ impl Relays {
         self.0.iter().any(|relay| relay.peer == peer)
     }
 
-    /// Addresses of relays through which a device can be dialled: those at which it is listed
-    /// first, and the fastest first.
+    /// Addresses of relays through which a device can be dialled: those that carry circuits as they
+    /// should first, of these those at which it is listed, and the fastest first.
     pub(super) fn towards(&self, device: DeviceKey) -> Vec<Multiaddr> {
         let ready = |relay: &&Relay| matches!(relay.stage, Stage::Ready { .. });
         let placed = self.0.iter().filter(ready).enumerate().map(|(number, relay)| {
             let rtt = relay.rtt.unwrap_or(Duration::MAX);
-            ((!relay.listing.lists(device), rtt, number), &relay.addr)
+            let doubted = relay.doubted.is_some_and(|at| at.elapsed() < DOUBT);
+            ((doubted, !relay.listing.lists(device), rtt, number), &relay.addr)
         });
         let ready: SmallMap<_, _> = placed.collect();
         ready.into_values().cloned().collect()
@@ -162,6 +171,14 @@ impl Relays {
         after.find_map(Relay::connection)
     }
 
+    /// A relay did not carry a circuit as it should.
+    pub(super) fn doubt(&mut self, peer: PeerId) {
+        if let Some(relay) = self.of(peer) {
+            tracing::debug!(%peer, "a circuit through this relay failed");
+            relay.doubted = Some(Instant::now());
+        }
+    }
+
     fn on(&mut self, connection: ConnectionId) -> Option<&mut Relay> {
         self.0.iter_mut().find(|relay| relay.connection() == Some(connection))
     }
@@ -198,6 +215,7 @@ impl Driver {
                         stage: Stage::Standby,
                         number: self.relays_made,
                         rtt: None,
+                        doubted: None,
                     });
                     continue;
                 }

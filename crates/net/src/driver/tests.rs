@@ -1,10 +1,12 @@
 //! The driver on native transports, with real relays. Direct links run over libp2p's memory
 //! transport here, which stands in for WebRTC: its ends name made-up certificates.
 
+mod circuits;
 mod crossing;
 mod links;
 mod relays;
 mod turn;
+mod unproven;
 
 use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet, Signalling},
@@ -228,7 +230,16 @@ struct RelayTask {
 
 impl RelayTask {
     async fn start() -> Self {
-        let mut relay = Relay::new(&secret(), Settings::default()).unwrap();
+        Self::with(Settings::default()).await
+    }
+
+    /// One that carries circuits for so long.
+    async fn carrying(max_circuit_time: Duration) -> Self {
+        Self::with(Settings { max_circuit_time, ..Settings::default() }).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let mut relay = Relay::new(&secret(), settings).unwrap();
         relay.listen("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
         let RelayEvent::Listening(addr) = relay.next().await else { panic!("not listening") };
         let task = tokio::spawn(async move {

@@ -16,11 +16,10 @@ pub const MAX_RESERVATIONS: usize = 1024;
 pub const MAX_CIRCUITS: usize = 512;
 /// Circuits that one device may have opened or accepted at once.
 pub const MAX_CIRCUITS_PER_PEER: usize = 16;
-/// How long a circuit may last. Signalling needs 30 s; it is a day for as long as circuits carry
-/// everything two devices say, that is, until they make direct links.
-pub const MAX_CIRCUIT_TIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes that a circuit may carry each way. Signalling needs 128 kB; see [`MAX_CIRCUIT_TIME`].
-pub const MAX_CIRCUIT_BYTES: u64 = 64 * 1024 * 1024;
+/// How long a circuit may last: enough to say hello, and to make a direct link and a call.
+pub const MAX_CIRCUIT_TIME: Duration = Duration::from_secs(30);
+/// Bytes that a circuit may carry, both ways together; see [`MAX_CIRCUIT_TIME`].
+pub const MAX_CIRCUIT_BYTES: u64 = 128 * 1024;
 
 /// Reservations of one device; a reloaded page has two for a moment.
 const MAX_RESERVATIONS_PER_PEER: usize = 4;
@@ -40,7 +39,7 @@ const REFILL_PER_PEER: Duration = Duration::from_secs(5);
 const BURST_PER_IP: NonZeroU32 = NonZeroU32::MIN.saturating_add(2047);
 const REFILL_PER_IP: Duration = Duration::from_millis(100);
 
-pub(super) fn circuits(max_reservations: usize) -> relay::Config {
+pub(super) fn circuits(max_reservations: usize, max_circuit_time: Duration) -> relay::Config {
     relay::Config {
         max_reservations,
         max_reservations_per_peer: MAX_RESERVATIONS_PER_PEER,
@@ -48,7 +47,7 @@ pub(super) fn circuits(max_reservations: usize) -> relay::Config {
         reservation_rate_limiters: Vec::new(),
         max_circuits: MAX_CIRCUITS,
         max_circuits_per_peer: MAX_CIRCUITS_PER_PEER,
-        max_circuit_duration: MAX_CIRCUIT_TIME,
+        max_circuit_duration: max_circuit_time,
         max_circuit_bytes: MAX_CIRCUIT_BYTES,
         circuit_src_rate_limiters: Vec::new(),
     }

@@ -113,6 +113,17 @@ impl Hostile {
         stream
     }
 
+    /// Takes the streams of this protocol that the other side opens, and reads nothing from them.
+    pub fn leave_unread(&mut self, protocol: &'static str) {
+        let mut streams = self.control.accept(StreamProtocol::new(protocol)).unwrap();
+        tokio::spawn(async move {
+            let mut unread = Vec::new();
+            while let Some((_, stream)) = streams.next().await {
+                unread.push(stream);
+            }
+        });
+    }
+
     /// Waits until the other side closes the connection.
     pub async fn closed(&mut self) {
         timeout(PATIENCE, &mut self.task).await.expect("the connection is closed").unwrap();

@@ -1,6 +1,6 @@
 //! Direct links: made over whatever connects two devices already, and on their own from then on.
 
-use super::{Net, Via};
+use super::Net;
 use crate::world::World;
 use chats_core::node::{Input, LinkFailure};
 use rand::Rng;
@@ -26,7 +26,8 @@ impl World {
         if self.devices[from].life != life || !here(from, to) {
             return;
         }
-        let apart = self.network.apart.contains(&(from.min(to), from.max(to)));
+        let pair = (from.min(to), from.max(to));
+        let apart = self.network.apart.contains(&pair) || self.network.unlinkable.contains(&pair);
         let lucky = self.rng.random_range(0..100) >= self.network.bad_dials;
         let takes = self.devices[to].sessions.get(&from).is_some_and(|session| session.takes);
         let able = takes && here(to, from) && self.reachable(from, to) && !apart && lucky;
@@ -83,9 +84,8 @@ impl World {
         self.input(me, Input::Linked(key));
         let wait = self.rng.random_range(10..300);
         self.net(wait, Net::Reaches { conn: id, end, link });
-        // Once both have it, the circuit is not needed; some are kept a while.
-        let both = self.devices[other].sessions.get(&me).is_some_and(|s| s.link == Some(link));
-        if both && self.rng.random_bool(0.7) {
+        // Once both have it, the circuit is closed.
+        if self.devices[other].sessions.get(&me).is_some_and(|s| s.link == Some(link)) {
             self.network.conns[id].circuit = None;
         }
     }
@@ -94,7 +94,7 @@ impl World {
     pub(crate) fn cut_link_between(&mut self, a: usize, b: usize, notice: u64) {
         let found = |conn: &super::Conn| conn.link.is_some() && !conn.closed && conn.between(a, b);
         if let Some(id) = self.network.conns.iter().position(found) {
-            self.cut_link(id, notice);
+            self.cut_connection(id, notice);
         }
     }
 
@@ -105,33 +105,7 @@ impl World {
         let live: Vec<_> = live.map(|(id, _)| id).collect();
         if !live.is_empty() {
             let conn = live[self.rng.random_range(0..live.len())];
-            self.cut_link(conn, 8000);
-        }
-    }
-
-    pub(super) fn cut_link(&mut self, id: usize, notice: u64) {
-        let Some(link) = self.network.conns[id].link.take() else { return };
-        for end in 0..2 {
-            let wait = self.rng.random_range(50..notice);
-            self.net(wait, Net::LinkDown { conn: id, end, link });
-        }
-    }
-
-    pub(super) fn on_link_down(&mut self, id: usize, end: usize, link: u32) {
-        let (me, other) = self.ends(id, end);
-        let conn = &self.network.conns[id];
-        let carried = conn.alive();
-        let Some(session) = self.devices[me].sessions.get_mut(&other) else { return };
-        if session.conn != id {
-            return;
-        }
-        if !carried {
-            return self.on_down(id, end);
-        }
-        if session.link == Some(link) {
-            (session.link, session.reached) = (None, false);
-            let key = self.devices[other].key;
-            self.input(me, Input::Unlinked(key));
+            self.cut_connection(conn, 8000);
         }
     }
 
@@ -139,20 +113,5 @@ impl World {
     pub(crate) fn linked(&self, a: usize, b: usize) -> bool {
         let by = |from: usize, to: usize| self.devices[from].sessions.get(&to)?.link;
         by(a, b).is_some() && by(a, b) == by(b, a) && self.connected(a, b)
-    }
-
-    /// Circuits that a common member carries last for half a minute.
-    pub(crate) fn end_carried_circuits(&mut self) {
-        for id in 0..self.network.conns.len() {
-            let conn = &mut self.network.conns[id];
-            let carried = conn.circuit == Some(Via::Member);
-            let up = conn.last.iter().flat_map(|last| last.values()).copied().min().unwrap_or(0);
-            if carried && !conn.closed && up + 30_000 <= self.now {
-                conn.circuit = None;
-                if conn.link.is_none() {
-                    self.both_notice(id, 1000);
-                }
-            }
-        }
     }
 }

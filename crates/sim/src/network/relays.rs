@@ -65,12 +65,8 @@ impl World {
             }
         }
         for id in 0..self.network.conns.len() {
-            let conn = &mut self.network.conns[id];
-            if conn.circuit.take_if(|via| *via == Via::Relay(relay)).is_some()
-                && conn.link.is_none()
-                && !conn.closed
-            {
-                self.both_notice(id, 1000);
+            if self.network.conns[id].circuit == Some(Via::Relay(relay)) {
+                self.end_circuit(id);
             }
         }
     }

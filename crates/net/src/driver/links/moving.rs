@@ -11,7 +11,7 @@ use super::{
     super::devices::{Connection, Inbound, Outbound},
     Driver, Unproven,
 };
-use crate::network::{Event, Path};
+use crate::network::Event;
 use chats_core::{channel::Channel, id::DeviceKey};
 use futures::channel::mpsc;
 use libp2p::{
@@ -56,7 +56,7 @@ impl Driver {
     ) {
         let Some(session) = self.devices.0.get_mut(&device) else { return };
         let peer = session.peer;
-        session.connections.insert(link, Connection { path: Path::Direct, used: true });
+        session.connections.insert(link, Connection::link());
         let others = std::mem::take(&mut session.direct.unproven);
         session.direct.proven = Some(Proven {
             link,
@@ -71,7 +71,7 @@ impl Driver {
         }
         self.swarm.behaviour_mut().gossip.admit(peer, link);
         self.linking.linked.set(peer, true);
-        self.tell(Event::Path { device, path: Path::Direct });
+        self.tell(Event::Linked(device));
         for (channel, stream) in held {
             self.take_channel(device, link, channel, stream);
         }

@@ -5,7 +5,7 @@ use super::{
     Device, Door, RelayTask,
     links::{TOPIC, meet},
 };
-use crate::network::{Command, Event, Path};
+use crate::network::{Command, Event};
 use chats_core::id::DeviceKey;
 
 /// An end of one of the two links.
@@ -112,7 +112,7 @@ impl Pair {
 fn pick(event: &Event, told: &mut Told) -> Option<Vec<u8>> {
     match event {
         Event::Received { frame, .. } => return Some(frame.clone()),
-        Event::Path { path: Path::Direct, .. } => {
+        Event::Linked(_) => {
             assert!(!told.linked, "a session moves once");
             told.linked = true;
         }

@@ -10,7 +10,7 @@ use chats_core::{
 pub(super) const TOPIC: GossipTopic = GossipTopic([7; 32]);
 
 impl Device {
-    async fn connected(&mut self, other: DeviceKey) -> Path {
+    pub(super) async fn connected(&mut self, other: DeviceKey) -> Path {
         self.until("connected", |event| match event {
             Event::Connected { device, path } if *device == other => Some(*path),
             _ => None,
@@ -18,16 +18,16 @@ impl Device {
         .await
     }
 
-    async fn linked(&mut self, other: DeviceKey) {
+    pub(super) async fn linked(&mut self, other: DeviceKey) {
         self.until("a direct link", |event| match event {
-            Event::Path { device, path: Path::Direct } if *device == other => Some(()),
+            Event::Linked(device) if *device == other => Some(()),
             Event::LinkFailed { reason, .. } => panic!("no link: {reason}"),
             _ => None,
         })
         .await;
     }
 
-    async fn link_failed(&mut self) -> bool {
+    pub(super) async fn link_failed(&mut self) -> bool {
         self.until("a failed link", |event| match event {
             Event::LinkFailed { attack, .. } => Some(*attack),
             _ => None,
@@ -36,7 +36,7 @@ impl Device {
     }
 
     /// The next frame, with the session standing.
-    async fn received(&mut self) -> Vec<u8> {
+    pub(super) async fn received(&mut self) -> Vec<u8> {
         self.until("a frame", |event| match event {
             Event::Received { frame, .. } => Some(frame.clone()),
             Event::Disconnected { reason, .. } => panic!("the session ended: {reason}"),
@@ -80,7 +80,7 @@ pub(super) async fn meet(a: &mut Device, b: &mut Device) {
     a.received().await;
 }
 
-async fn link(a: &mut Device, b: &mut Device) {
+pub(super) async fn link(a: &mut Device, b: &mut Device) {
     a.tell(Command::Link(b.key));
     let (to_b, to_a) = (b.key, a.key);
     futures::join!(a.linked(to_b), b.linked(to_a));
