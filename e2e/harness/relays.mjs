@@ -1,9 +1,12 @@
-// Relays of a test's own, beside the two that run already: they can be killed and come back.
+// Relays of a test's own, beside the two that run already: they can be killed and come back, be
+// far away, or lose and spoil what they carry.
 import { spawn } from "node:child_process";
 import { mkdtempSync, openSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { CHATS, CONFIG_FILE, FOLDER } from "./environment.mjs";
+import { startProbe } from "./probe.mjs";
 import { freePort, servePage } from "./servers.mjs";
 
 /** What browsers write to the console when a relay is away. */
@@ -15,9 +18,11 @@ export class Relay {
   #key;
   #more;
   #transport;
-  #stderr = "ignore";
+  #stderr = "pipe";
   #child;
   #ended;
+  /** How many circuits it began to carry, and how many of them ended; a talkative one writes it to `log`. */
+  circuits = { begun: 0, ended: 0 };
 
   /**
    * Starts a relay with a port and a key of its own. With `turn`, members may use it for TURN; it
@@ -47,7 +52,12 @@ export class Relay {
     const listen = `/ip4/127.0.0.1/tcp/${this.#port}/${this.#transport}`;
     this.#child = spawn(CHATS, ["relay", "--listen", listen, "--key", this.#key, ...this.#more], {
       stdio: ["ignore", "pipe", this.#stderr],
-      env: { ...process.env, ...(this.log && { RUST_LOG: "trace" }) },
+      env: { ...process.env, RUST_LOG: this.log ? "trace" : "chats_net=debug" },
+    });
+    const said = this.#child.stderr && createInterface({ input: this.#child.stderr });
+    said?.on("line", (line) => {
+      if (line.includes("CircuitReqAccepted ")) this.circuits.begun += 1;
+      if (line.includes("CircuitClosed ")) this.circuits.ended += 1;
     });
     this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
     for await (const line of createInterface({ input: this.#child.stdout })) {
@@ -74,6 +84,39 @@ export class Relay {
     this.#child.kill(signal);
     return this.#ended;
   }
+}
+
+/**
+ * Starts a relay that does to circuits what `fault` says ("drop", "delay" or "corrupt") once the
+ * device that was dialled was sent `after` bytes. Gives its address, and `tampered()`, how often it did.
+ */
+export async function startCarrier(run, fault, after) {
+  const probe = startProbe(run, 0, "carrier", "--fault", fault, "--after", String(after));
+  const { address } = await probe.until(({ event }) => event === "listening");
+  return { address, tampered: () => probe.events.filter(({ event }) => event === "tampered").length };
+}
+
+/** The address of a relay as it is reached from far away: everything takes `delay` milliseconds each way. */
+export async function farAway(run, address, delay) {
+  const [, port] = /\/tcp\/(\d+)\//.exec(address);
+  const sockets = new Set();
+  const pass = (from, to) => {
+    sockets.add(from);
+    from.on("data", (bytes) => setTimeout(() => to.write(bytes), delay));
+    from.on("close", () => setTimeout(() => to.destroy(), delay));
+    from.on("error", () => {});
+  };
+  const server = createServer((near) => {
+    const far = connect(Number(port), "127.0.0.1");
+    pass(near, far);
+    pass(far, near);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  run.later(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return address.replace(`/tcp/${port}/`, `/tcp/${server.address().port}/`);
 }
 
 /** Relays, two unless told otherwise, and the address of a page that knows them and no others. */

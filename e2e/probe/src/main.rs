@@ -8,6 +8,7 @@
 //! For benchmarks it also plays honest devices, and writes down what they would keep.
 #![forbid(unsafe_code)]
 
+mod carrier;
 mod certificates;
 mod crowd;
 mod history;
@@ -54,6 +55,15 @@ enum Scenario {
     History(history::Plan),
     /// Gives many wallets a seat, and writes a backup that knows of their devices.
     Crowd(crowd::Plan),
+    /// No device, but a relay that tampers with what it carries.
+    Carrier {
+        /// What it does to circuits.
+        #[arg(long, value_enum)]
+        fault: carrier::Fault,
+        /// From the byte on that comes after so many.
+        #[arg(long, default_value_t = 300)]
+        after: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -84,6 +94,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Scenario::Certificates => certificates::run(&config, &wallets, wallet).await,
             Scenario::History(plan) => history::run(&config, &wallets, plan).await,
             Scenario::Crowd(plan) => crowd::run(&config, &wallets, plan).await,
+            Scenario::Carrier { fault, after } => carrier::run(fault, after).await,
         }
     })
 }
