@@ -4,6 +4,7 @@
   const LAST_HZ = 1300;
   const HEARD_DB = -60;
   const heard = new Map(); // hertz of a bin -> when it was last the loudest, by any remote track
+  let listening = []; // since when which tone is listened for, and the longest it was not heard
   const ears = { connections: 0, media: 0, tracks: 0 };
   let context;
   // Where sound waits for a gesture ours does too.
@@ -53,9 +54,28 @@
       analyser.getFloatFrequencyData(bins);
       let loudest = Math.round(FIRST_HZ / width);
       for (let bin = loudest; bin * width <= LAST_HZ; bin += 1) if (bins[bin] > bins[loudest]) loudest = bin;
-      if (bins[loudest] > HEARD_DB) heard.set(loudest * width, { at: performance.now(), width, element });
+      if (bins[loudest] > HEARD_DB) note(loudest * width, width, element);
     }, 20);
   }
+
+  function note(tone, width, element) {
+    const at = performance.now();
+    heard.set(tone, { at, width, element });
+    for (const one of listening) {
+      if (Math.abs(tone - one.hertz) > width) continue;
+      one.longest = Math.max(one.longest, at - one.at);
+      one.at = at;
+    }
+  }
+
+  /** Listens for `hertz` from now on, for `ears.gap`. */
+  ears.listen = (hertz) => {
+    listening = listening.filter((one) => one.hertz !== hertz);
+    listening.push({ hertz, at: performance.now(), longest: 0 });
+  };
+
+  /** The longest time in milliseconds that `hertz` was not heard and came again, since listening. */
+  ears.gap = (hertz) => listening.find((one) => one.hertz === hertz).longest;
 
   /** Milliseconds since `hertz` was last the loudest tone of some remote track. */
   ears.since = (hertz) => {

@@ -148,6 +148,20 @@ export class Member {
     );
   }
 
+  /** Listens for a gap in the other's tone from now on. */
+  listensFor(other) {
+    return this.page.evaluate((tone) => window.__ears.listen(tone), other.tone);
+  }
+
+  /** Waits until the other's tone was not heard for a while and came again; how long it was not. */
+  async hearsAgain(other, limit = 30_000) {
+    const what = `wallet ${this.wallet} no longer hears ${other.tone} Hz, and hears it again`;
+    return until(what, async () => {
+      const gap = await this.page.evaluate((tone) => window.__ears.gap(tone), other.tone);
+      return gap > 2 * PULSE_MS && gap;
+    }, limit);
+  }
+
   #toneWithin(hertz, milliseconds) {
     return this.page.evaluate(([tone, most]) => window.__ears.since(tone) < most, [hertz, milliseconds]);
   }

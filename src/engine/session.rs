@@ -234,6 +234,7 @@ impl Engine {
                 session.command(Command::Send { to, channel, frame });
             }
             Output::Link(device) => session.command(Command::Link(device)),
+            Output::Check(device) => session.command(Command::Check(device)),
             Output::TakeLinks { device, take } => {
                 session.command(Command::TakeLinks { device, take });
             }
@@ -545,6 +546,7 @@ impl Engine {
                 self.count_links();
                 self.feed(Input::Linked(device));
             }
+            Said::Answers(device) => self.feed(Input::Answers(device)),
             Said::LinkOffered(device) => self.feed(Input::LinkOffered(device)),
             Said::LinkFailed { device, attack, reason } => {
                 leptos::logging::warn!("no direct link to {device}: {reason}");

@@ -158,6 +158,12 @@ pub enum MediaEvent {
         /// Whether a TURN server is at either end.
         relayed: bool,
     },
+    /// Sound came from the other side, and for a moment nothing comes any more. This is known long
+    /// before the state changes; told once each time.
+    Silent {
+        /// Which.
+        link: Link,
+    },
     /// A command could not be carried out; the connection is of no more use.
     Broken {
         /// Which.

@@ -27,6 +27,8 @@ const MAX_RESTARTS: u32 = 5;
 const CONNECT_TIME: Duration = Duration::from_secs(12);
 /// How long mending may take before a connection is made anew instead.
 const MEND_TIME: Duration = Duration::from_secs(8);
+/// How soon after a search for new paths silence alone leads to another.
+const RESTART_PACE: Duration = Duration::from_secs(5);
 /// How long after its making a connection is replaced that is of no use at all, each time longer.
 const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// Of how many devices it is remembered which numbers their connections had.
@@ -103,8 +105,13 @@ struct Call {
     down: Option<Time>,
     /// Since when it failed.
     failed: Option<Time>,
-    /// There is another network: new paths are to be looked for.
+    /// There is another network, or silence: new paths are to be looked for.
     stale: bool,
+    /// Whether the other side can still be spoken to is being found out. What is said meanwhile
+    /// would be lost if it cannot.
+    checking: bool,
+    /// When new paths were last looked for.
+    restarted: Option<Time>,
     /// When it was asked to mend itself.
     mended: Option<Time>,
 }
@@ -171,7 +178,16 @@ impl Call {
             down: None,
             failed: None,
             stale: false,
+            checking: false,
+            restarted: None,
             mended: None,
+        }
+    }
+
+    /// Finds out whether the other side can still be spoken to, since there is reason to doubt it.
+    fn doubt(&mut self, device: DeviceKey, out: &mut Outbox) {
+        if !std::mem::replace(&mut self.checking, true) {
+            out.push(Output::Check(device));
         }
     }
 
@@ -279,11 +295,12 @@ impl Meetings {
     }
 
     /// There is another network: all connections look for new paths.
-    pub(crate) fn network_changed(&mut self) {
-        for other in self.others.values_mut() {
+    pub(crate) fn network_changed(&mut self, out: &mut Outbox) {
+        for (device, other) in &mut self.others {
             other.hope();
             if let Some(call) = other.call.as_mut() {
                 call.stale = true;
+                call.doubt(*device, out);
             }
         }
     }
@@ -295,6 +312,13 @@ impl Meetings {
         self.servers.at = now;
         if moved {
             self.servers.moved = self.servers.grants;
+        }
+    }
+
+    /// A device can be spoken to.
+    pub(crate) fn answered(&mut self, device: DeviceKey) {
+        if let Some(call) = self.others.get_mut(&device).and_then(|other| other.call.as_mut()) {
+            call.checking = false;
         }
     }
 
@@ -368,6 +392,7 @@ impl Meetings {
         out: &mut Outbox,
     ) {
         self.present_to(device, now, peers, out);
+        self.answered(device);
         if let Some(other) = self.others.get_mut(&device) {
             if !rested {
                 other.hope();

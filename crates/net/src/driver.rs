@@ -62,8 +62,13 @@ const TICK: Duration = Duration::from_secs(1);
 const SLEPT: Duration = Duration::from_secs(3);
 /// A connection without an answered ping for so long is dead. Pings go out every 5 s.
 const SILENT: Duration = Duration::from_secs(12);
-/// How long a link of a device that is said to be gone may take to show that it is not.
+/// How long a link may take to show that somebody is at the other end, when there is reason to
+/// doubt it.
 const SUSPENSE: Duration = Duration::from_secs(6);
+/// The same, if the device was reached in another way meanwhile: it is neither gone nor slow.
+const SHORT_SUSPENSE: Duration = Duration::from_secs(1);
+/// How often deadlines are looked at while a link is in suspense.
+const SHORT_TICK: Duration = Duration::from_millis(250);
 /// How long a connection that we end may take to send what was queued.
 const LINGER: Duration = Duration::from_secs(1);
 /// Events that wait for the application beside its queue; with more, everything stops.
@@ -89,7 +94,7 @@ pub(crate) struct Driver {
     dialing: SmallMap<ConnectionId, DeviceKey>,
     /// When each connection last proved to be alive.
     heard: SmallMap<ConnectionId, Instant>,
-    /// Links of devices that are said to be gone, and since when they did not answer a ping.
+    /// Links at whose other end there may be nobody, and since when they owe an answer.
     suspects: SmallMap<ConnectionId, Instant>,
     /// With which linked member the next who help to dial begin.
     carried: usize,
@@ -186,6 +191,7 @@ impl Driver {
             Command::Disconnect(device) => self.end_device(device, "we ended it"),
             Command::Pass(device) => self.pass(device),
             Command::Link(device) => self.link(device),
+            Command::Check(device) => self.check(device),
             Command::TakeLinks { device, take } => self.take_links(device, take),
             Command::Subscribe(topic) => self.swarm.behaviour_mut().gossip.subscribe(topic),
             Command::Publish { topic, frame } => {
@@ -270,7 +276,7 @@ impl Driver {
                 if let Some(heard) = self.heard.get_mut(&connection) {
                     *heard = Instant::now();
                 }
-                self.suspects.remove(&connection);
+                self.answered(peer, connection);
                 if !self.relay_rtt(connection, rtt)
                     && let Some(device) = identity::device(peer)
                     && self.devices.connected(device)
@@ -304,6 +310,7 @@ impl Driver {
             Happening::Inbound(protocol, stream) | Happening::Opened(protocol, stream)
                 if protocol.as_ref() == proof::PROTOCOL =>
             {
+                self.answered(peer, connection);
                 self.proof_opened(peer, connection, stream);
             }
             Happening::Inbound(protocol, stream) => {
@@ -370,16 +377,22 @@ impl Driver {
     fn on_tick(&mut self) {
         let now = Instant::now();
         let slept = now.saturating_duration_since(self.tick_due) > SLEPT;
-        self.tick_due = now + TICK;
-        self.tick.reset(TICK);
+        let tick = if self.suspects.is_empty() { TICK } else { SHORT_TICK };
+        self.tick_due = now + tick;
+        self.tick.reset(tick);
         if slept {
             self.heard.values_mut().for_each(|heard| *heard = now);
             self.suspects.values_mut().for_each(|since| *since = now);
         }
-        let over = |since: Instant, most| now.saturating_duration_since(since) > most;
+        let over = |since: Instant, most| now.saturating_duration_since(since) >= most;
         let silent = self.heard.iter().filter(|(_, since)| over(**since, SILENT));
-        let suspects = self.suspects.iter().filter(|(_, since)| over(**since, SUSPENSE));
+        let patience = |link| if self.devices.has_spare(link) { SHORT_SUSPENSE } else { SUSPENSE };
+        let suspects = self.suspects.iter().filter(|(link, since)| over(**since, patience(**link)));
         let dead: Vec<_> = silent.chain(suspects).map(|(id, _)| *id).collect();
+        for connection in &dead {
+            // Closing takes a while where nobody answers.
+            self.device_closed(*connection, "it does not answer");
+        }
         let due = self.lingering.iter().filter(|(_, lingering)| lingering.until <= now);
         let due: Vec<_> = due.map(|(id, _)| *id).collect();
         for connection in dead.into_iter().chain(due) {

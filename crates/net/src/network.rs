@@ -58,6 +58,10 @@ pub enum Command {
         /// Whether.
         take: bool,
     },
+    /// Find out at once whether a device still answers, as there is reason to doubt it; answered by
+    /// [`Event::Answers`], or by [`Event::Disconnected`] if it does not. Does nothing if it is not
+    /// connected.
+    Check(DeviceKey),
     /// Take part in the gossip of this topic, with devices that passed, over direct links.
     Subscribe(GossipTopic),
     /// Publish a frame to all members.
@@ -137,6 +141,8 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
+    /// A device answers, after [`Command::Check`].
+    Answers(DeviceKey),
     /// A device made a direct link to us, which waits for [`Command::TakeLinks`].
     LinkOffered(DeviceKey),
     /// Everything to and from a connected device runs on a direct link from now on, until

@@ -63,6 +63,8 @@ pub(crate) enum Rtc {
     Negotiate(Id),
     /// It found a candidate.
     Found(Id, u32),
+    /// It notices that nothing comes, if nothing came in between.
+    Hush(Id, u64),
     /// Its state changes, if nothing came in between.
     Turn(Id, u64, LinkState),
 }
@@ -179,6 +181,11 @@ impl World {
                     let candidate = Candidate { line, mid: None, line_index: Some(0) };
                     let link = Link(id.2);
                     self.media_event(id, MediaEvent::LocalCandidate { link, candidate });
+                }
+            }
+            Rtc::Hush(id, turn) => {
+                if self.media.conns.get(&id).is_some_and(|conn| conn.turn == turn) {
+                    self.media_event(id, MediaEvent::Silent { link: Link(id.2) });
                 }
             }
             Rtc::Turn(id, turn, state) => self.turn(id, turn, state),
@@ -326,6 +333,9 @@ impl World {
                 // The lowest digit says what is scheduled, the rest counts.
                 conn.turn = (conn.turn / 8 + 1) * 8 + next as u64 + 1;
                 let turn = conn.turn;
+                if next == LinkState::Disconnected {
+                    self.rtc(1000..1300, Rtc::Hush(id, turn));
+                }
                 self.rtc(wait, Rtc::Turn(id, turn, next));
             }
         }

@@ -430,6 +430,10 @@ impl World {
                 let to = self.by_key[&key];
                 self.link(device, to);
             }
+            Output::Check(key) => {
+                let other = self.by_key[&key];
+                self.check(device, other);
+            }
             Output::TakeLinks { device: key, take } => {
                 let other = self.by_key[&key];
                 self.take_links(device, other, take);

@@ -1,6 +1,6 @@
 //! Calls: one media connection for each pair, negotiated over the stream between the two.
 
-use super::{Attendee, Call, Meetings, is_polite};
+use super::{Attendee, Call, Meetings, RESTART_PACE, is_polite};
 use crate::channel::Channel;
 use crate::id::DeviceKey;
 use crate::media::{Link, LinkState, MediaCommand, MediaEvent};
@@ -74,6 +74,7 @@ impl Meetings {
             | MediaEvent::LocalCandidate { link, .. }
             | MediaEvent::State { link, .. }
             | MediaEvent::Path { link, .. }
+            | MediaEvent::Silent { link }
             | MediaEvent::Broken { link, .. } => *link,
         };
         let is_it = |other: &Attendee| other.call.as_ref().is_some_and(|call| call.link == link);
@@ -102,15 +103,23 @@ impl Meetings {
                     }
                     LinkState::Disconnected => {
                         call.down.get_or_insert(now);
+                        call.doubt(device, out);
                     }
                     LinkState::Failed => {
                         call.down.get_or_insert(now);
                         call.failed.get_or_insert(now);
+                        call.doubt(device, out);
                     }
                     LinkState::Connecting => {}
                 }
             }
             MediaEvent::Path { relayed, .. } => call.relayed = relayed,
+            MediaEvent::Silent { .. } => {
+                if call.restarted.is_none_or(|at| now.since(at) >= RESTART_PACE) {
+                    call.stale = true;
+                    call.doubt(device, out);
+                }
+            }
             MediaEvent::Broken { .. } => {
                 // Nothing can be mended here; the upkeep makes a new one.
                 call.broken = true;

@@ -56,7 +56,8 @@ impl Attendee {
 
     /// When to try whether the call can be mended.
     fn mend_at(&self, polite: bool) -> Option<Time> {
-        let call = self.call.as_ref().filter(|call| call.mended.is_none() && !call.broken)?;
+        let can = |call: &&Call| call.mended.is_none() && !call.broken && !call.checking;
+        let call = self.call.as_ref().filter(can)?;
         let down = call.down.filter(|_| call.ever_connected);
         let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
         due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
@@ -263,8 +264,8 @@ fn keep_up(
     let due = [other.mend_at(polite), other.reroute_at(servers)];
     let mend = due.into_iter().flatten().any(|at| at <= now);
     if let Some(call) = other.call.as_mut() {
-        if mend || call.stale {
-            (call.stale, call.grant) = (false, servers.grants);
+        if mend || (call.stale && !call.checking) {
+            (call.stale, call.restarted, call.grant) = (false, Some(now), servers.grants);
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }

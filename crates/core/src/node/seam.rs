@@ -52,6 +52,8 @@ pub enum Input {
         /// Why.
         failure: LinkFailure,
     },
+    /// The answer to [`Output::Check`], if the device can be spoken to.
+    Answers(DeviceKey),
     /// A frame of gossip; answered by exactly one [`Output::Judge`].
     Gossip {
         /// Who delivered it; it need not be who published it.
@@ -143,6 +145,9 @@ pub enum Output {
         /// Whether.
         take: bool,
     },
+    /// Find out at once whether a device still answers; answered by [`Input::Answers`], or by
+    /// [`Input::Disconnected`] if it does not.
+    Check(DeviceKey),
     /// Send it what is queued for it, then close all connections to it.
     Disconnect(DeviceKey),
     /// Serve it all channels from now on.

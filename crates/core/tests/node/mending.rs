@@ -1,6 +1,7 @@
 //! Audio that stops: who mends it, and how soon.
 
 use crate::stage::{Other, Stage, closed, opened};
+use chats_core::id::DeviceKey;
 use chats_core::media::{
     Candidate, Description, DescriptionKind, Link, LinkState, MediaCommand, MediaEvent,
 };
@@ -24,8 +25,26 @@ fn hearing(polite: bool) -> (Stage, Other, Link) {
     (stage, bob, link)
 }
 
+/// Something happens, and whoever is asked whether they still answer does.
+fn happens(stage: &mut Stage, input: Input) -> Vec<Output> {
+    let mut out = stage.input(input);
+    for device in checked(&out) {
+        out.extend(stage.input(Input::Answers(device)));
+    }
+    out
+}
+
 fn state(stage: &mut Stage, link: Link, state: LinkState) -> Vec<Output> {
-    stage.input(Input::Media(MediaEvent::State { link, state }))
+    happens(stage, Input::Media(MediaEvent::State { link, state }))
+}
+
+/// Of whom it is to be found out whether they still answer.
+fn checked(outputs: &[Output]) -> Vec<DeviceKey> {
+    let device = |output: &Output| match output {
+        Output::Check(device) => Some(*device),
+        _ => None,
+    };
+    outputs.iter().filter_map(device).collect()
 }
 
 fn restarted(out: &[Output], link: Link) -> bool {
@@ -93,17 +112,56 @@ fn mending_in_vain_ends_with_a_new_connection() {
 
 #[test]
 fn another_network_has_all_connections_look_for_new_paths_at_once() {
-    let (mut stage, _, link) = hearing(true);
-    assert!(restarted(&stage.input(Input::NetworkChanged), link));
+    let (mut stage, bob, link) = hearing(true);
+    assert!(restarted(&happens(&mut stage, Input::NetworkChanged), link));
     // Browsers tell of it several times in a row, and the last one is the one that stays.
     for _ in 0..3 {
-        assert!(!restarted(&stage.input(Input::NetworkChanged), link));
+        assert!(!restarted(&happens(&mut stage, Input::NetworkChanged), link));
     }
-    assert!(restarted(&stage.wait(SECOND), link));
+    assert_eq!(checked(&stage.wait(SECOND)), [bob.key()]);
+    assert!(restarted(&stage.input(Input::Answers(bob.key())), link));
     let out = stage.wait(SECOND * 30);
     assert!(!restarted(&out, link));
     assert_eq!(closed(&out), [], "a connection that goes on unharmed is kept");
-    assert!(restarted(&stage.input(Input::NetworkChanged), link));
+    assert!(restarted(&happens(&mut stage, Input::NetworkChanged), link));
+}
+
+#[test]
+fn one_who_falls_silent_is_asked_for_an_answer_and_new_paths_are_looked_for_when_it_comes() {
+    for polite in [true, false] {
+        let (mut stage, bob, link) = hearing(polite);
+        let out = stage.input(Input::Media(MediaEvent::Silent { link }));
+        assert_eq!((checked(&out), restarted(&out, link)), (vec![bob.key()], false));
+        assert!(!restarted(&stage.wait(SECOND / 2), link), "what is said now may be lost");
+        assert!(restarted(&stage.input(Input::Answers(bob.key())), link));
+        let out = stage.wait(SECOND * 30);
+        assert!(!restarted(&out, link) && closed(&out).is_empty(), "it may just say nothing");
+    }
+}
+
+#[test]
+fn one_who_falls_silent_and_answers_on_a_new_connection_only_keeps_the_call() {
+    let (mut stage, bob, link) = hearing(true);
+    stage.input(Input::Media(MediaEvent::Silent { link }));
+    stage.wait(SECOND);
+    let mut out = stage.input(Input::Disconnected(bob.key()));
+    assert!(!restarted(&out, link));
+    out = stage.meets(&bob);
+    out.extend(stage.wait(SECOND));
+    assert!(restarted(&out, link), "{out:?}");
+    assert_eq!(closed(&out), []);
+}
+
+#[test]
+fn one_who_falls_silent_again_and_again_costs_a_search_every_five_seconds() {
+    let (mut stage, _, link) = hearing(false);
+    let mut searches = 0;
+    for _ in 0..40 {
+        let out = happens(&mut stage, Input::Media(MediaEvent::Silent { link }));
+        searches += usize::from(restarted(&out, link));
+        stage.wait(SECOND / 2);
+    }
+    assert_eq!(searches, 4);
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Pair {
             }
             Output::CheckVersion => self.sides[me].inbox.push_back(Input::Version(1)),
             Output::Media(command) => self.command(me, command),
+            Output::Check(device) => self.sides[me].inbox.push_back(Input::Answers(device)),
             Output::Event(Event::Participant(key, participant)) => {
                 self.sides[me].participants.insert(key, participant);
             }

@@ -65,17 +65,19 @@ pub(super) struct Connection {
     since: Instant,
     /// A channel runs on it.
     pub(super) used: bool,
+    /// We made it in case that the link does not answer.
+    pub(super) spare: bool,
 }
 
 impl Connection {
     fn new(endpoint: &ConnectedPoint) -> Self {
         let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
-        Self { path, carrier: carrier(endpoint), since: Instant::now(), used: false }
+        Self { path, carrier: carrier(endpoint), since: Instant::now(), used: false, spare: false }
     }
 
     /// The link that a session moves to.
     pub(super) fn link() -> Self {
-        Self { path: Path::Direct, carrier: None, since: Instant::now(), used: true }
+        Self { path: Path::Direct, carrier: None, since: Instant::now(), used: true, spare: false }
     }
 }
 
@@ -159,6 +161,13 @@ impl Devices {
         self.0.get(&device).is_some_and(|session| session.connections.contains_key(&connection))
     }
 
+    /// Whether there is a circuit in case that this link does not answer.
+    pub(super) fn has_spare(&self, link: ConnectionId) -> bool {
+        let mut sessions = self.0.values();
+        let session = sessions.find(|session| session.direct.link() == Some(link));
+        session.is_some_and(|session| session.connections.values().any(|it| it.spare))
+    }
+
     fn strangers(&self) -> usize {
         self.0.values().filter(|session| session.incoming && !session.passed).count()
     }
@@ -166,7 +175,14 @@ impl Devices {
 
 impl Driver {
     pub(super) fn dial(&mut self, device: DeviceKey) {
-        if self.devices.connected(device) || self.dialing.values().any(|other| *other == device) {
+        if !self.devices.connected(device) {
+            self.dial_circuit(device);
+        }
+    }
+
+    /// Dials a device, connected or not, unless it is being dialled.
+    pub(super) fn dial_circuit(&mut self, device: DeviceKey) {
+        if self.dialing.values().any(|other| *other == device) {
             return;
         }
         let fail = |reason: &str| Event::DialFailed { device, reason: reason.to_owned() };
@@ -212,7 +228,9 @@ impl Driver {
         };
         let strangers = self.devices.strangers();
         if let Some(known) = self.devices.0.get_mut(&device) {
-            known.connections.insert(connection, begun);
+            let spare = !incoming && known.direct.link().is_some();
+            known.connections.insert(connection, Connection { spare, ..begun });
+            self.drop_spares(device);
         } else if incoming && strangers >= MAX_STRANGERS {
             tracing::debug!(%device, "refused, {MAX_STRANGERS} others have not passed hello");
             self.swarm.close_connection(connection);
@@ -222,6 +240,21 @@ impl Driver {
             self.devices.0.insert(device, session);
             self.tell(Event::Connected { device, path });
         }
+    }
+
+    /// Closes the circuits that were made in case that a link does not answer, if it does.
+    pub(super) fn drop_spares(&mut self, device: DeviceKey) {
+        let Some(session) = self.devices.0.get_mut(&device) else { return };
+        let link = session.direct.link();
+        if link.is_none_or(|link| self.suspects.contains_key(&link)) {
+            return;
+        }
+        session.connections.retain(|connection, it| {
+            if it.spare {
+                self.swarm.close_connection(*connection);
+            }
+            !it.spare
+        });
     }
 
     pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
@@ -272,7 +305,7 @@ impl Driver {
         for (connection, it) in session.connections {
             // A link rests on its session, so it ends with it.
             if keep(connection, it) && session.direct.link() != Some(connection) {
-                next.connections.insert(connection, Connection { used: false, ..it });
+                next.connections.insert(connection, Connection { used: false, spare: false, ..it });
             } else if let Some(lingering) = lingering.remove(&connection) {
                 self.lingering.insert(connection, lingering);
                 self.wake_within(LINGER);

@@ -56,6 +56,8 @@ pub(super) struct Unproven {
     taken: bool,
     /// Where it is to be proven, until it is taken.
     stream: Option<Stream>,
+    /// It is being proven.
+    proving: bool,
     /// Channels that the other side, which has our proof, opened before we have its own.
     held: SmallMap<Channel, Stream>,
 }
@@ -190,6 +192,7 @@ impl Driver {
             since: Instant::now(),
             taken: dialer,
             stream: None,
+            proving: false,
             held: SmallMap::new(),
         });
         if dialer {
@@ -229,6 +232,10 @@ impl Driver {
         let Some(unproven) = unproven else { return };
         if !unproven.taken {
             unproven.stream.get_or_insert(stream);
+            return;
+        }
+        // Another one only asks for an answer, of which being opened is one.
+        if std::mem::replace(&mut unproven.proving, true) {
             return;
         }
         let proof = proof::begin(stream, self.secret.clone(), unproven.view);
@@ -287,18 +294,49 @@ impl Driver {
         self.swarm.close_connection(link);
     }
 
-    /// A relay says that a device is gone. Then its link must show soon that it is not: the browser
-    /// at this end notices late that nobody is at the other.
+    /// Finds out whether a device still answers.
+    pub(super) fn check(&mut self, device: DeviceKey) {
+        let Some(session) = self.devices.0.get(&device) else { return };
+        if session.direct.link().is_some() {
+            self.suspect(device);
+            // In case that it does not, which costs nothing if it does.
+            self.dial_circuit(device);
+        } else {
+            // What carries a circuit tells by itself when it is gone.
+            self.tell(Event::Answers(device));
+        }
+    }
+
+    /// There is reason to doubt that anybody is at the other end of a device's link. It must show
+    /// soon, for the browser at this end notices late.
     pub(super) fn suspect(&mut self, device: DeviceKey) {
-        let link = self.devices.0.get(&device).and_then(|session| session.direct.link());
-        if let Some(link) = link {
-            self.suspects.entry(link).or_insert_with(Instant::now);
+        let Some(session) = self.devices.0.get(&device) else { return };
+        let Some(link) = session.direct.link() else { return };
+        let peer = session.peer;
+        if !self.suspects.contains_key(&link) {
+            self.suspects.insert(link, Instant::now());
+            // To be opened is all that is asked of this stream.
+            let protocol = StreamProtocol::new(proof::PROTOCOL);
+            self.swarm.behaviour_mut().streams.open(peer, link, protocol);
+            self.wake_within(super::SHORT_TICK);
+        }
+    }
+
+    /// A connection shows that somebody is at the other end.
+    pub(super) fn answered(&mut self, peer: PeerId, connection: ConnectionId) {
+        if self.suspects.remove(&connection).is_some()
+            && let Some(device) = identity::device(peer)
+        {
+            self.drop_spares(device);
+            self.tell(Event::Answers(device));
         }
     }
 
     /// Members at whom others may be reachable, other ones each time.
     pub(super) fn carriers(&mut self) -> Vec<Multiaddr> {
-        let linked = |session: &&Session| session.direct.link().is_some();
+        let linked = |session: &&Session| {
+            session.direct.link().is_some_and(|link| !self.suspects.contains_key(&link))
+        };
         let linked = self.devices.0.values().filter(linked);
         let mut peers: Vec<_> = linked.map(|session| session.peer).collect();
         let from = self.carried % peers.len().max(1);

@@ -1,6 +1,8 @@
 //! The driver on native transports, with real relays. Direct links run over libp2p's memory
 //! transport here, which stands in for WebRTC: its ends name made-up certificates.
 
+mod cable;
+mod checking;
 mod circuits;
 mod crossing;
 mod links;
@@ -18,6 +20,7 @@ use crate::{
     noise::Noise,
     relay::{Relay, RelayEvent, Settings},
 };
+use cable::Cables;
 use chats_core::{
     channel::Channel,
     id::{DeviceKey, DeviceSecret},
@@ -124,6 +127,7 @@ struct Device {
     dialled: Door,
     /// For those that others dial.
     accepted: Door,
+    cables: Cables,
 }
 
 impl Device {
@@ -144,7 +148,10 @@ impl Device {
         };
         let (dialled, accepted) = (Door::new(), Door::new());
         let doors = (dialled.clone(), accepted.clone());
+        let cables = Cables::default();
+        let cable = cables.clone();
         let links = MemoryTransport::default()
+            .map(move |stream, _| cable.lay(stream))
             .upgrade(Version::V1)
             .authenticate(Noise::new(&key).unwrap())
             .multiplex(yamux::Config::default())
@@ -172,7 +179,7 @@ impl Device {
         let mut driver = Driver::new(swarm, secret.clone(), linking, commands, events, rng);
         driver.use_relays(relays);
         let driver = tokio::spawn(driver);
-        Self { network, key, secret, driver, takes_links: true, dialled, accepted }
+        Self { network, key, secret, driver, takes_links: true, dialled, accepted, cables }
     }
 
     /// Stops without a goodbye; who it was.

@@ -1,7 +1,7 @@
 //! Direct links: made over whatever connects two devices already, and on their own from then on.
 
 use super::Net;
-use crate::world::World;
+use crate::world::{Happening, World};
 use chats_core::node::{Input, LinkFailure};
 use rand::Rng;
 
@@ -70,6 +70,21 @@ impl World {
             let wait = self.latency(me, other);
             self.net(wait, Net::LinkUp { conn: id, end, link });
         }
+    }
+
+    /// A node finds out whether another still answers.
+    pub(crate) fn check(&mut self, me: usize, other: usize) {
+        let Some(session) = self.devices[me].sessions.get(&other) else { return };
+        let (id, link) = (session.conn, session.link);
+        if self.network.conns[id].carries(link) {
+            let wait = 2 * self.latency(me, other);
+            let device = self.devices[other].key;
+            return self.later_input(me, wait, Input::Answers(device));
+        }
+        let conn = &self.network.conns[id];
+        let end = usize::from(conn.ends[1] == me);
+        let up = conn.last[end].values().copied().min().unwrap_or(0);
+        self.queue.push((self.now + 1000).max(up + 1), Happening::Net(Net::Down { conn: id, end }));
     }
 
     pub(super) fn on_link_up(&mut self, id: usize, end: usize, link: u32) {

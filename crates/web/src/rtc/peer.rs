@@ -6,6 +6,7 @@ use crate::{
         meter::{Heard, Meter},
         playback::Playback,
     },
+    clock,
     js::{Subscription, error_text, get},
     page,
 };
@@ -15,6 +16,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::{Rc, Weak},
+    time::Duration,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -27,6 +29,11 @@ use web_sys::{
 /// The most commands that may wait on one link. A browser finds some ten candidates; more than
 /// this many waiting means that the other side floods us.
 const MAX_STEPS: usize = 256;
+/// How often it is looked whether sound comes.
+const LISTEN_EVERY: Duration = Duration::from_millis(250);
+/// How often in a row nothing new must have come for it to be told. Who says nothing still sends
+/// something every 400 ms, of which one may be lost.
+const SILENT: u32 = 4;
 /// Set once in the life of the page, when the first sound of anybody else was rendered.
 const FIRST_AUDIO: &str = "chats:first-audio";
 
@@ -45,6 +52,12 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = restartIce)]
     fn restart_ice(this: &Negotiator) -> Result<(), JsValue>;
+
+    /// What web-sys does not have of `RTCRtpReceiver` (W3C WebRTC 1.0, 5.3).
+    type Receiver;
+
+    #[wasm_bindgen(method, js_name = getSynchronizationSources)]
+    fn sources(this: &Receiver) -> Array;
 }
 
 /// A command, without its link.
@@ -279,7 +292,7 @@ impl Peer {
         }
     }
 
-    fn on_track(&self, event: &RtcTrackEvent) {
+    fn on_track(self: &Rc<Self>, event: &RtcTrackEvent) {
         let Some(owner) = self.owner.upgrade() else { return };
         let track = event.track();
         if track.kind() != "audio" {
@@ -301,7 +314,28 @@ impl Peer {
             // The sound does not depend on the meter; whoever prepares `Audio` hears of this.
             Heard::Broken { .. } => {}
         });
-        *self.receiving.borrow_mut() = Some((playback, meter));
+        if self.receiving.borrow_mut().replace((playback, meter)).is_none() {
+            spawn_local(Self::listen_in(Rc::downgrade(self), event.receiver().unchecked_into()));
+        }
+    }
+
+    /// Tells when sound stops coming. Browsers change the state of a connection seconds later.
+    async fn listen_in(peer: Weak<Self>, receiver: Receiver) {
+        let (mut latest, mut silent) = (None, 0_u32);
+        loop {
+            clock::sleep(LISTEN_EVERY).await;
+            let Some(peer) = peer.upgrade().filter(|peer| !peer.closed.get()) else { return };
+            // Of each source, when it was last heard; those of long ago are left out.
+            let sources = receiver.sources();
+            let heard = sources.iter().filter_map(|source| get(&source, "timestamp").as_f64());
+            match heard.reduce(f64::max) {
+                Some(at) if latest != Some(at) => (latest, silent) = (Some(at), 0),
+                _ => silent = silent.saturating_add(1),
+            }
+            if latest.is_some() && silent == SILENT {
+                peer.emit(MediaEvent::Silent { link: peer.link });
+            }
+        }
     }
 
     fn emit(&self, event: MediaEvent) {

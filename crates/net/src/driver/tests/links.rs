@@ -86,7 +86,7 @@ pub(super) async fn link(a: &mut Device, b: &mut Device) {
     futures::join!(a.linked(to_b), b.linked(to_a));
 }
 
-async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
+pub(super) async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
     let mut a = Device::start(vec![relay.addr.clone()], false);
     let mut b = Device::start(vec![relay.addr.clone()], false);
     for device in [&mut a, &mut b] {
