@@ -4,7 +4,7 @@
   const LAST_HZ = 1300;
   const HEARD_DB = -60;
   const heard = new Map(); // hertz of a bin -> when it was last the loudest, by any remote track
-  let listening = []; // since when which tone is listened for, and the longest it was not heard
+  let listening = []; // which tone is listened for since when, when it was last heard, and the longest it was not
   const ears = { connections: 0, media: 0, tracks: 0 };
   let context;
   // Where sound waits for a gesture ours does too.
@@ -63,19 +63,23 @@
     heard.set(tone, { at, width, element });
     for (const one of listening) {
       if (Math.abs(tone - one.hertz) > width) continue;
-      one.longest = Math.max(one.longest, at - one.at);
+      one.gap = Math.max(one.gap, at - one.at);
       one.at = at;
     }
   }
 
   /** Listens for `hertz` from now on, for `ears.gap`. */
   ears.listen = (hertz) => {
+    const at = performance.now();
     listening = listening.filter((one) => one.hertz !== hertz);
-    listening.push({ hertz, at: performance.now(), longest: 0 });
+    listening.push({ hertz, since: at, at, gap: 0 });
   };
 
-  /** The longest time in milliseconds that `hertz` was not heard and came again, since listening. */
-  ears.gap = (hertz) => listening.find((one) => one.hertz === hertz).longest;
+  /** The longest time for which `hertz` was not heard, once it is heard `least` milliseconds after listening began. */
+  ears.gap = (hertz, least) => {
+    const { since, at, gap } = listening.find((one) => one.hertz === hertz);
+    return at - since >= least ? gap : undefined;
+  };
 
   /** Milliseconds since `hertz` was last the loudest tone of some remote track. */
   ears.since = (hertz) => {

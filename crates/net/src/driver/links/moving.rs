@@ -2,10 +2,11 @@
 //!
 //! 1. Each side opens its channels anew on the link, and writes there what comes from now on. What
 //!    is queued for the old streams still goes out on them.
-//! 2. The dialer of the link ends its old streams at once. The listener ends its own when it has
-//!    read the dialer's to their end.
-//! 3. A side reads a channel's new stream only after the end of the old one. When the dialer has
-//!    read all old streams to their ends, nothing is left on the circuit, and it closes it.
+//! 2. The side with the greater key ends its old streams at once: it is the last to learn that this
+//!    is the link, so the other side takes that for no end of the session. The other side ends its
+//!    own when it has read those to their end.
+//! 3. A side reads a channel's new stream only after the end of the old one. When the one that began
+//!    has read all old streams to their ends, nothing is left on the circuit, and it closes it.
 
 use super::{
     super::devices::{Connection, Inbound, Outbound},
@@ -22,7 +23,8 @@ use web_time::Instant;
 /// The link that carries a session.
 pub(super) struct Proven {
     pub(super) link: ConnectionId,
-    dialer: bool,
+    /// We are the side that ends its old streams first.
+    begins: bool,
     pub(super) since: Instant,
     stage: Stage,
     /// Keeps the listener's old streams open.
@@ -54,13 +56,14 @@ impl Driver {
         device: DeviceKey,
         Unproven { link, view, held, .. }: Unproven,
     ) {
+        let begins = self.secret.device() > view.theirs;
         let Some(session) = self.devices.0.get_mut(&device) else { return };
         let peer = session.peer;
         session.connections.insert(link, Connection::link());
         let others = std::mem::take(&mut session.direct.unproven);
         session.direct.proven = Some(Proven {
             link,
-            dialer: view.dialer,
+            begins,
             since: Instant::now(),
             stage: Stage::Waiting,
             held: Vec::new(),
@@ -92,7 +95,7 @@ impl Driver {
                 continue;
             }
             let old = std::mem::replace(outbound, Outbound::new(link));
-            if !proven.dialer {
+            if !proven.begins {
                 proven.held.push(old.frames);
             }
             let protocol = StreamProtocol::new(channel.protocol());
@@ -134,7 +137,7 @@ impl Driver {
         if !matches!(proven.stage, Stage::Moving) || session.inbound.values().any(old) {
             return;
         }
-        // What the listener held open ends here; the dialer, who has seen it all, hangs up.
+        // What we held open ends here; whoever began, and has seen it all, hangs up.
         proven.stage = Stage::Moved;
         proven.held.clear();
         // By now both sides know that the link is proven, so this is not refused.
@@ -143,7 +146,7 @@ impl Driver {
         let left = session.connections.iter_mut().filter(|(connection, _)| **connection != link);
         for (connection, it) in left {
             it.used = false;
-            if proven.dialer {
+            if proven.begins {
                 self.swarm.close_connection(*connection);
             }
         }

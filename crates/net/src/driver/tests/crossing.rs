@@ -7,6 +7,8 @@ use super::{
 };
 use crate::network::{Command, Event};
 use chats_core::id::DeviceKey;
+use std::time::Duration;
+use tokio::time::interval;
 
 /// An end of one of the two links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,5 +184,26 @@ async fn one_of_two_links_that_cross_carries_the_session_when_the_other_never_co
             pair.talk().await;
         }
         pair.talk().await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_slower_than_the_circuit_takes_the_session_over_all_the_same() {
+    let relay = RelayTask::start().await;
+    for slow in 0..2 {
+        for dials in 0..2 {
+            let mut pair = Pair::meet(&relay).await;
+            pair.devices[slow].cables.slow_down();
+            let other = pair.devices[1 - dials].key;
+            pair.devices[dials].tell(Command::Link(other));
+            // What is said meanwhile goes to and fro on the circuit, which carries so much only.
+            let mut pace = interval(Duration::from_millis(5));
+            while !pair.told.iter().all(|told| told.linked) {
+                pair.talk().await;
+                pace.tick().await;
+            }
+            pair.linked().await;
+            pair.talk().await;
+        }
     }
 }
