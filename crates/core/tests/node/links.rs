@@ -246,10 +246,10 @@ fn a_lost_link_makes_room_for_another() {
 #[test]
 fn whom_rooms_seek_gets_a_link_besides_and_eight_such_at_most() {
     let mut stage = Stage::admitted();
-    crowd(&mut stage, 2..14, 1);
-    crowd(&mut stage, 20..40, 2);
-    let sought: Vec<_> = (50..62).map(Other::new).collect();
-    let out: Vec<_> = sought.iter().flat_map(|other| stage.reaches(other)).collect();
+    assert_eq!(crowd(&mut stage, 2..14, 1), 8);
+    assert_eq!(crowd(&mut stage, 20..40, 2), 8);
+    let sought: Vec<_> = others(true).skip(50).take(12).collect();
+    let out: Vec<_> = sought.iter().flat_map(|other| stage.meets(other)).collect();
     assert_eq!(linking(&out), []);
     let mut out = stage.input(Input::Seek(sought.iter().map(Other::key).collect()));
     let mut linked = Vec::new();
