@@ -153,13 +153,13 @@ export class Member {
     return this.page.evaluate((tone) => window.__ears.listen(tone), other.tone);
   }
 
-  /** Waits until the other's tone was not heard for a while and came again; how long it was not. */
-  async hearsAgain(other, limit = 30_000) {
-    const what = `wallet ${this.wallet} no longer hears ${other.tone} Hz, and hears it again`;
-    return until(what, async () => {
-      const gap = await this.page.evaluate((tone) => window.__ears.gap(tone), other.tone);
-      return gap > 2 * PULSE_MS && gap;
-    }, limit);
+  /** Waits until the other's tone is heard when what was on its way must be over; how long it was not heard. */
+  hearsAgain(other, limit = 30_000) {
+    return until(
+      `wallet ${this.wallet} hears ${other.tone} Hz again`,
+      () => this.page.evaluate(([tone, least]) => window.__ears.gap(tone, least), [other.tone, 3 * PULSE_MS]),
+      limit,
+    );
   }
 
   #toneWithin(hertz, milliseconds) {
