@@ -158,8 +158,8 @@ pub enum MediaEvent {
         /// Whether a TURN server is at either end.
         relayed: bool,
     },
-    /// Sound came from the other side, and for a moment nothing comes any more. This is known long
-    /// before the state changes; told once each time.
+    /// Sound came from the other side, and for a second nothing comes any more. This is known long
+    /// before the state changes. Told again, ever more rarely, while it goes on.
     Silent {
         /// Which.
         link: Link,

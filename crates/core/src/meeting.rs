@@ -105,8 +105,8 @@ struct Call {
     down: Option<Time>,
     /// Since when it failed.
     failed: Option<Time>,
-    /// There is another network, or silence: new paths are to be looked for.
-    stale: bool,
+    /// Since when new paths are to be looked for, as there is another network, or silence.
+    stale: Option<Time>,
     /// Whether the other side can still be spoken to is being found out. What is said meanwhile
     /// would be lost if it cannot.
     checking: bool,
@@ -177,7 +177,7 @@ impl Call {
             since: now,
             down: None,
             failed: None,
-            stale: false,
+            stale: None,
             checking: false,
             restarted: None,
             mended: None,
@@ -295,11 +295,11 @@ impl Meetings {
     }
 
     /// There is another network: all connections look for new paths.
-    pub(crate) fn network_changed(&mut self, out: &mut Outbox) {
+    pub(crate) fn network_changed(&mut self, now: Time, out: &mut Outbox) {
         for (device, other) in &mut self.others {
             other.hope();
             if let Some(call) = other.call.as_mut() {
-                call.stale = true;
+                call.stale = Some(now);
                 call.doubt(*device, out);
             }
         }
@@ -316,9 +316,10 @@ impl Meetings {
     }
 
     /// A device can be spoken to.
-    pub(crate) fn answered(&mut self, device: DeviceKey) {
+    pub(crate) fn answered(&mut self, device: DeviceKey, now: Time) {
         if let Some(call) = self.others.get_mut(&device).and_then(|other| other.call.as_mut()) {
             call.checking = false;
+            call.stale = call.stale.map(|_| now);
         }
     }
 
@@ -392,7 +393,7 @@ impl Meetings {
         out: &mut Outbox,
     ) {
         self.present_to(device, now, peers, out);
-        self.answered(device);
+        self.answered(device, now);
         if let Some(other) = self.others.get_mut(&device) {
             if !rested {
                 other.hope();

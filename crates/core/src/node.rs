@@ -134,7 +134,7 @@ impl Node {
                     LinkFailure::Attack => out.event(Event::Attack { device }),
                 }
             }
-            Input::Answers(device) => meetings.answered(device),
+            Input::Answers(device) => meetings.answered(device, now),
             Input::GossipReaches(device) => {
                 if peers.gossip_reaches(device) {
                     meetings.present_to(device, now, peers, out);
@@ -265,7 +265,7 @@ impl Node {
         if self.change_at().is_some_and(|at| at <= now) {
             (self.changed_at, self.changed_again) = (Some(now), false);
             self.peers.network_changed(now);
-            self.meetings.network_changed(&mut self.out);
+            self.meetings.network_changed(now, &mut self.out);
         }
         let Self { access, peers, meetings, turn, out, .. } = self;
         if now >= self.version_at {

@@ -3,7 +3,7 @@
 use super::{Attendee, Call, Meetings, RESTART_PACE, is_polite};
 use crate::channel::Channel;
 use crate::id::DeviceKey;
-use crate::media::{Link, LinkState, MediaCommand, MediaEvent};
+use crate::media::{DescriptionKind, Link, LinkState, MediaCommand, MediaEvent};
 use crate::negotiation::Step;
 use crate::node::{Outbox, Output};
 use crate::peers::Peers;
@@ -90,7 +90,13 @@ impl Meetings {
             MediaEvent::LocalDescription { description, .. } => {
                 call.negotiation.described(description);
             }
-            MediaEvent::Applied { kind, .. } => call.negotiation.applied(kind),
+            MediaEvent::Applied { kind, .. } => {
+                if kind == DescriptionKind::Offer && call.ever_connected {
+                    // The other side looks for new paths, which serves both.
+                    (call.stale, call.restarted) = (None, Some(now));
+                }
+                call.negotiation.applied(kind);
+            }
             MediaEvent::LocalCandidate { candidate, .. } => call.negotiation.found(candidate),
             MediaEvent::State { state, .. } => {
                 call.state = state;
@@ -116,7 +122,7 @@ impl Meetings {
             MediaEvent::Path { relayed, .. } => call.relayed = relayed,
             MediaEvent::Silent { .. } => {
                 if call.restarted.is_none_or(|at| now.since(at) >= RESTART_PACE) {
-                    call.stale = true;
+                    call.stale.get_or_insert(now);
                     call.doubt(device, out);
                 }
             }

@@ -19,6 +19,10 @@ const CALL_PATIENCE: Duration = Duration::from_secs(3);
 const DOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the impolite side has to mend a connection before the polite one tries.
 const MEND_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the polite side leaves it to the other to look for new paths where both notice at once
+/// that they need some. If both offer, one takes its offer back, after which Chromium (156) keeps
+/// the sound from WebAudio.
+const STALE_PATIENCE: Duration = Duration::from_millis(700);
 /// How long a connection may take to find a direct path before it looks for one by a TURN server
 /// that was not at hand when it was made.
 const DIRECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -61,6 +65,12 @@ impl Attendee {
         let down = call.down.filter(|_| call.ever_connected);
         let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
         due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
+    }
+
+    /// When the call is to look for new paths, as those that it had are in doubt.
+    fn renew_at(&self, polite: bool) -> Option<Time> {
+        let call = self.call.as_ref().filter(|call| !call.broken && !call.checking)?;
+        call.stale.map(|since| since + if polite { STALE_PATIENCE } else { Duration::ZERO })
     }
 
     /// When the call is to look for paths by a TURN server that it does not know of.
@@ -207,8 +217,9 @@ impl Meetings {
                 let idle = other.call.is_none() && !other.given_up;
                 let free = self.budget.free_at(other.wallet());
                 let call = other.met.filter(|_| idle).map(|met| free.max(met + CALL_PATIENCE));
-                let mend = other.mend_at(is_polite(peers, *device));
-                [call, mend, other.reroute_at(self.servers), other.ends_at()]
+                let polite = is_polite(peers, *device);
+                let (mend, renew) = (other.mend_at(polite), other.renew_at(polite));
+                [call, mend, renew, other.reroute_at(self.servers), other.ends_at()]
             });
             let always = [lost, silent, ghost, Some(peers.time().when(expires))];
             always.into_iter().chain(due.into_iter().flatten())
@@ -261,11 +272,11 @@ fn keep_up(
     if other.ends_at().is_some_and(|at| at <= now) {
         other.despair(out);
     }
-    let due = [other.mend_at(polite), other.reroute_at(servers)];
+    let due = [other.mend_at(polite), other.renew_at(polite), other.reroute_at(servers)];
     let mend = due.into_iter().flatten().any(|at| at <= now);
     if let Some(call) = other.call.as_mut() {
-        if mend || (call.stale && !call.checking) {
-            (call.stale, call.restarted, call.grant) = (false, Some(now), servers.grants);
+        if mend {
+            (call.stale, call.restarted, call.grant) = (None, Some(now), servers.grants);
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }

@@ -112,7 +112,7 @@ fn mending_in_vain_ends_with_a_new_connection() {
 
 #[test]
 fn another_network_has_all_connections_look_for_new_paths_at_once() {
-    let (mut stage, bob, link) = hearing(true);
+    let (mut stage, bob, link) = hearing(false);
     assert!(restarted(&happens(&mut stage, Input::NetworkChanged), link));
     // Browsers tell of it several times in a row, and the last one is the one that stays.
     for _ in 0..3 {
@@ -133,10 +133,28 @@ fn one_who_falls_silent_is_asked_for_an_answer_and_new_paths_are_looked_for_when
         let out = stage.input(Input::Media(MediaEvent::Silent { link }));
         assert_eq!((checked(&out), restarted(&out, link)), (vec![bob.key()], false));
         assert!(!restarted(&stage.wait(SECOND / 2), link), "what is said now may be lost");
-        assert!(restarted(&stage.input(Input::Answers(bob.key())), link));
+        let mut out = stage.input(Input::Answers(bob.key()));
+        assert_eq!(restarted(&out, link), !polite, "the other side comes first");
+        out.extend(stage.wait(SECOND));
+        assert!(restarted(&out, link));
         let out = stage.wait(SECOND * 30);
         assert!(!restarted(&out, link) && closed(&out).is_empty(), "it may just say nothing");
     }
+}
+
+#[test]
+fn new_paths_that_the_other_side_looks_for_serve_both() {
+    let (mut stage, bob, link) = hearing(true);
+    stage.input(Input::Media(MediaEvent::Silent { link }));
+    stage.input(Input::Answers(bob.key()));
+    stage.input(Input::Media(MediaEvent::Applied { link, kind: DescriptionKind::Offer }));
+    assert!(!restarted(&stage.wait(SECOND * 30), link));
+    // Nor does silence that is told of a moment later begin it all again.
+    let (mut stage, bob, link) = hearing(true);
+    stage.input(Input::Media(MediaEvent::Applied { link, kind: DescriptionKind::Offer }));
+    stage.input(Input::Media(MediaEvent::Silent { link }));
+    stage.input(Input::Answers(bob.key()));
+    assert!(!restarted(&stage.wait(SECOND * 30), link));
 }
 
 #[test]
@@ -166,7 +184,7 @@ fn one_who_falls_silent_again_and_again_costs_a_search_every_five_seconds() {
 
 #[test]
 fn another_network_without_a_way_to_speak_is_made_up_for_when_there_is_one() {
-    let (mut stage, bob, link) = hearing(true);
+    let (mut stage, bob, link) = hearing(false);
     stage.input(Input::Disconnected(bob.key()));
     assert!(!restarted(&stage.input(Input::NetworkChanged), link));
     let out = stage.meets(&bob);

@@ -34,6 +34,9 @@ const LISTEN_EVERY: Duration = Duration::from_millis(250);
 /// How often in a row nothing new must have come for it to be told. Who says nothing still sends
 /// something every 400 ms, of which one may be lost.
 const SILENT: u32 = 4;
+/// After how many more times it is told again at first, and at last.
+const AGAIN: u32 = 24;
+const MOST_RARELY: u32 = 240;
 /// Set once in the life of the page, when the first sound of anybody else was rendered.
 const FIRST_AUDIO: &str = "chats:first-audio";
 
@@ -321,7 +324,7 @@ impl Peer {
 
     /// Tells when sound stops coming. Browsers change the state of a connection seconds later.
     async fn listen_in(peer: Weak<Self>, receiver: Receiver) {
-        let (mut latest, mut silent) = (None, 0_u32);
+        let (mut latest, mut silent, mut due) = (None, 0_u32, SILENT);
         loop {
             clock::sleep(LISTEN_EVERY).await;
             let Some(peer) = peer.upgrade().filter(|peer| !peer.closed.get()) else { return };
@@ -329,10 +332,11 @@ impl Peer {
             let sources = receiver.sources();
             let heard = sources.iter().filter_map(|source| get(&source, "timestamp").as_f64());
             match heard.reduce(f64::max) {
-                Some(at) if latest != Some(at) => (latest, silent) = (Some(at), 0),
+                Some(at) if latest != Some(at) => (latest, silent, due) = (Some(at), 0, SILENT),
                 _ => silent = silent.saturating_add(1),
             }
-            if latest.is_some() && silent == SILENT {
+            if latest.is_some() && silent == due {
+                due = due.saturating_add(due.clamp(AGAIN, MOST_RARELY));
                 peer.emit(MediaEvent::Silent { link: peer.link });
             }
         }
