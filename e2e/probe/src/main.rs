@@ -94,7 +94,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Scenario::Certificates => certificates::run(&config, &wallets, wallet).await,
             Scenario::History(plan) => history::run(&config, &wallets, plan).await,
             Scenario::Crowd(plan) => crowd::run(&config, &wallets, plan).await,
-            Scenario::Carrier { fault, after } => carrier::run(fault, after).await,
+            Scenario::Carrier { fault, after } => carrier::run(*fault, *after).await,
         }
     })
 }
