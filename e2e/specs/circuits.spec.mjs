@@ -20,7 +20,7 @@ const watch = ({ page }, address) =>
     window.__lapses = [];
     const look = () => {
       const other = document.querySelector(`[aria-label="Participants"] [data-address="${address}" i]`);
-      const seen = { state: other?.dataset.state, online: document.querySelectorAll("aside.members li").length };
+      const seen = { state: other?.dataset.state, online: document.querySelectorAll("section.members li").length };
       if (seen.state !== "connected" || seen.online !== 2) window.__lapses.push(seen);
     };
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
