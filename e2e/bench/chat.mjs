@@ -4,7 +4,7 @@ import { browser } from "../harness/browsers.mjs";
 import { epoch } from "./chat/epoch.mjs";
 import { messages } from "./chat/messages.mjs";
 import { cold, few } from "./chat/sync.mjs";
-import { kilobytes, milliseconds, print, spread } from "./chat/table.mjs";
+import { head, kilobytes, milliseconds, row, spread } from "./chat/table.mjs";
 import * as yjs from "./chat/yjs.mjs";
 import { measured } from "./figures.mjs";
 
@@ -18,26 +18,25 @@ const AUTHORS = 4;
 
 await measured(async (t) => {
   const shared = await browser(0);
-  const rows = [];
+  head();
   const live = await messages(t, shared);
   for (const [what, key] of [["message, send to shown", "shown"], ["message, send to drawn", "drawn"]]) {
     const of = (all) => spread(all.map((one) => one[key]));
-    rows.push([what, of(live.ours), of(live.yjs)]);
+    row(what, of(live.ours), of(live.yjs));
   }
   for (const count of COLD) {
     const [ours, theirs] = [await cold(t, shared, count), await yjs.sync(t, shared, count, count, AUTHORS)];
     for (const [who, saw] of [["a newcomer", ours.newcomer], ["one who has the keys", ours.keys]]) {
-      rows.push([`${count} messages to ${who}`, sync(saw), said(theirs)]);
+      row(`${count} messages to ${who}`, sync(saw), said(theirs));
     }
   }
   const [ours, theirs] = [await few(t, shared, MANY, MISSING), await yjs.sync(t, shared, FEWER, MISSING, AUTHORS)];
-  rows.push([`the newest ${MISSING} of ${MANY}`, sync(ours.newest), `of ${FEWER}: ${said(theirs)}`]);
-  rows.push([`${MISSING} of ${MANY}, anywhere`, sync(ours.scattered), "cannot be so"]);
+  row(`the newest ${MISSING} of ${MANY}`, sync(ours.newest), `of ${FEWER}: ${said(theirs)}`);
+  row(`${MISSING} of ${MANY}, anywhere`, sync(ours.scattered), "cannot be so");
   const { made, opened, page } = await epoch(t, shared, CROWD);
   const devices = CROWD.wallets * CROWD.devices + 2;
-  rows.push([`epoch for ${devices} devices, made and kept`, spread(made), "has none"]);
-  rows.push([`the same, opened from its page of ${kilobytes(page)}`, spread(opened), "has none"]);
-  print(rows);
+  row(`epoch for ${devices} devices, made and kept`, spread(made), "has none");
+  row(`the same, opened from its page of ${kilobytes(page)}`, spread(opened), "has none");
 });
 
 function sync({ linked, session, overhead, items, longest }) {

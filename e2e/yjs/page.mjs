@@ -7,6 +7,8 @@ import * as Y from "yjs";
 /** How many messages are shown, as in our page. */
 const SHOWN = 50;
 
+/** The most bytes that Chromium sends at once. */
+const LARGEST = 256 * 1024;
 /** How many messages an author writes in a row. */
 const TURN = 100;
 const words = (number) => `message ${number}: nothing much, but long enough to be one that somebody might have written`;
@@ -29,7 +31,7 @@ RTCDataChannel.prototype.send = function (data) {
     sent.bytes += data.byteLength;
   } catch (error) {
     // y-webrtc passes over it. What is lost with a connection is sent again over the next.
-    if (this.readyState === "open") refuse(`${data.byteLength} bytes at once: ${error.message}`);
+    if (data.byteLength > LARGEST) refuse(`${data.byteLength} bytes at once: ${error.message}`);
     throw error;
   }
 };

@@ -62,6 +62,6 @@ export async function messages(t, shared) {
   // Clocks of two pages may differ by a little; so much is that at most.
   const middle = (all) => figures(all).median;
   const each = [0, 1].map((way) => middle(times.ours.filter((_, at) => at % 2 === way).map(({ shown }) => shown)));
-  console.log(`one way and the other differ by ${Math.abs(each[0] - each[1]).toFixed(1)} ms in their medians`);
+  console.error(`one way and the other differ by ${Math.abs(each[0] - each[1]).toFixed(1)} ms in their medians`);
   return times;
 }

@@ -38,7 +38,7 @@ export async function apart(t, inBrowser, files, wallets = WALLETS) {
     members.push(member);
     await member.connect();
     await running(member);
-    if (file) console.log(`a backup of ${kilobytes(statSync(file).size)} was taken in within ${Math.round(await takeIn(member, file))} ms`);
+    if (file) console.error(`a backup of ${kilobytes(statSync(file).size)} was taken in within ${Math.round(await takeIn(member, file))} ms`);
   }
   const meet = async () => {
     await Promise.all(relays.map((relay) => relay.start()));

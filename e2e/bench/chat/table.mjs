@@ -10,8 +10,12 @@ export function spread(values) {
   return `${milliseconds(median)}, p95 ${milliseconds(p95)}, most ${milliseconds(most)} (n = ${values.length})`;
 }
 
-/** Prints rows of what was measured, ours, and that of Yjs. */
-export function print(rows) {
+/** Prints the head of the table: what was measured, ours, and that of Yjs. */
+export function head() {
   console.log("| what | ours | Yjs |\n|---|---|---|");
-  for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+}
+
+/** Prints a row, as soon as it is known. */
+export function row(...cells) {
+  console.log(`| ${cells.join(" | ")} |`);
 }

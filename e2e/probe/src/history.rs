@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long before now the last message was written.
 const AGO: Duration = Duration::from_secs(600);
+/// Within this time devices tell how much they have no keys for.
+const COUNTED: Duration = Duration::from_secs(2);
 /// How many of the local chain's wallets, from the first, are moderators.
 const MODERATORS: usize = 2;
 /// How long members need to meet, and to be given the first keys.
@@ -112,6 +114,11 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, plan: &Plan) -> Resu
         town.act(who, Action::Read { room, upto: OpId([0xff; 32]) })?;
     }
     write(&mut town, room, plan, &listeners)?;
+    // The newest key may still be on its way to one of them.
+    town.pass(COUNTED);
+    town.until("all have all keys", |town| {
+        town.devices.iter().all(|it| it.sealed == 0).then_some(())
+    })?;
     let mut sizes = Vec::new();
     for (who, file) in files {
         sizes.push(save(&mut town, who, &plan.passphrase, file)?);

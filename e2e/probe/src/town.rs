@@ -43,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) backup: Vec<u8>,
     /// Its rooms, as it shows them.
     pub(crate) list: Vec<RoomView>,
+    /// How many ops it has no key for.
+    pub(crate) sealed: u64,
     key: DeviceKey,
     certificate: DeviceCertificate,
     rooms: Rooms,
@@ -68,6 +70,7 @@ impl Device {
             ear,
             backup: Vec::new(),
             list: Vec::new(),
+            sealed: 0,
             key: own,
             certificate: shown,
             rooms: Rooms::new(me, rooms, now),
@@ -89,11 +92,11 @@ impl Device {
                     let result = block_on(self.store.serve(request));
                     self.rooms.handle(Input::Stored { ticket, result }, now);
                 }
-                Output::Outgoing(Outgoing::Show(view)) => {
-                    if let View::Rooms(list) = *view {
-                        self.list = list;
-                    }
-                }
+                Output::Outgoing(Outgoing::Show(view)) => match *view {
+                    View::Rooms(list) => self.list = list,
+                    View::Counts(counts) => self.sealed = counts.sealed,
+                    _ => {}
+                },
                 Output::Outgoing(Outgoing::Backup { part, .. }) => {
                     self.backup.extend_from_slice(&part);
                 }
