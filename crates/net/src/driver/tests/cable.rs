@@ -47,12 +47,15 @@ impl Cables {
     }
 }
 
+/// When it is there, and what.
+type UnderWay = (Pin<Box<Sleep>>, Cursor<Vec<u8>>);
+
 pub(super) struct Cable<S> {
     stream: S,
     laid: u64,
     all: Cables,
-    /// What is there next, and when, on a slow cable.
-    under_way: Option<(Pin<Box<Sleep>>, Cursor<Vec<u8>>)>,
+    /// What comes next, on a slow cable.
+    under_way: Option<UnderWay>,
 }
 
 impl<S> Cable<S> {

@@ -10,7 +10,10 @@ use chats_core::id::DeviceKey;
 impl Device {
     async fn answers(&mut self, other: DeviceKey) {
         self.until("an answer", |event| match event {
-            Event::Answers(device) => Some(assert_eq!(*device, other)),
+            Event::Answers(device) => {
+                assert_eq!(*device, other);
+                Some(())
+            }
             Event::Disconnected { reason, .. } => panic!("the session ended: {reason}"),
             _ => None,
         })
