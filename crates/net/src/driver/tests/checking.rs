@@ -2,7 +2,7 @@
 
 use super::{
     Device, RelayTask,
-    links::{link, linked_pair, meet},
+    links::{link, linked_pair, meet, pair},
 };
 use crate::network::{Command, Event, Path};
 use chats_core::id::DeviceKey;
@@ -39,10 +39,7 @@ async fn a_device_that_answers_keeps_its_link_and_all_that_is_said_on_it() {
 #[tokio::test]
 async fn a_device_on_a_circuit_answers_as_long_as_the_circuit_stands() {
     let relay = RelayTask::start().await;
-    let mut a = Device::start(vec![relay.addr.clone()], false);
-    let mut b = Device::start(vec![relay.addr.clone()], false);
-    a.relays_connected(1).await;
-    b.relays_connected(1).await;
+    let (mut a, mut b) = pair(&relay).await;
     meet(&mut a, &mut b).await;
     a.tell(Command::Check(b.key));
     a.answers(b.key).await;

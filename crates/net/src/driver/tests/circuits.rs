@@ -2,7 +2,7 @@
 
 use super::{
     Device, RelayTask,
-    links::{link, meet},
+    links::{link, meet, pair},
 };
 use crate::network::Event;
 use chats_core::id::DeviceKey;
@@ -10,14 +10,6 @@ use std::time::{Duration, Instant};
 
 /// Much longer than two devices take to meet, and to make a link.
 const CIRCUIT: Duration = Duration::from_secs(3);
-
-async fn pair(relay: &RelayTask) -> (Device, Device) {
-    let mut a = Device::start(vec![relay.addr.clone()], false);
-    let mut b = Device::start(vec![relay.addr.clone()], false);
-    a.relays_connected(1).await;
-    b.relays_connected(1).await;
-    (a, b)
-}
 
 impl Device {
     async fn disconnected(&mut self, other: DeviceKey) {

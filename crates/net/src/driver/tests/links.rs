@@ -86,11 +86,18 @@ pub(super) async fn link(a: &mut Device, b: &mut Device) {
     futures::join!(a.linked(to_b), b.linked(to_a));
 }
 
-pub(super) async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
+/// Two devices that are connected to a relay, and not to each other.
+pub(super) async fn pair(relay: &RelayTask) -> (Device, Device) {
     let mut a = Device::start(vec![relay.addr.clone()], false);
     let mut b = Device::start(vec![relay.addr.clone()], false);
+    a.relays_connected(1).await;
+    b.relays_connected(1).await;
+    (a, b)
+}
+
+pub(super) async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
+    let (mut a, mut b) = pair(relay).await;
     for device in [&mut a, &mut b] {
-        device.relays_connected(1).await;
         device.tell(Command::Subscribe(TOPIC));
     }
     meet(&mut a, &mut b).await;
@@ -101,10 +108,7 @@ pub(super) async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
 #[tokio::test]
 async fn everything_moves_to_the_link_in_order_and_nothing_is_lost() {
     let relay = RelayTask::start().await;
-    let mut a = Device::start(vec![relay.addr.clone()], false);
-    let mut b = Device::start(vec![relay.addr.clone()], false);
-    a.relays_connected(1).await;
-    b.relays_connected(1).await;
+    let (mut a, mut b) = pair(&relay).await;
     meet(&mut a, &mut b).await;
     a.tell(Command::Link(b.key));
     let count = 400_u32;
@@ -142,10 +146,7 @@ async fn talk_and_gossip_go_on_when_the_relay_is_gone() {
 #[tokio::test]
 async fn a_device_that_has_not_passed_gets_no_link() {
     let relay = RelayTask::start().await;
-    let mut a = Device::start(vec![relay.addr.clone()], false);
-    let mut b = Device::start(vec![relay.addr.clone()], false);
-    a.relays_connected(1).await;
-    b.relays_connected(1).await;
+    let (mut a, mut b) = pair(&relay).await;
     a.tell(Command::Dial(b.key));
     a.connected(b.key).await;
     b.connected(a.key).await;
@@ -183,10 +184,7 @@ async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
 #[tokio::test]
 async fn a_link_that_is_not_taken_comes_to_nothing_until_links_are_taken_again() {
     let relay = RelayTask::start().await;
-    let mut a = Device::start(vec![relay.addr.clone()], false);
-    let mut b = Device::start(vec![relay.addr.clone()], false);
-    a.relays_connected(1).await;
-    b.relays_connected(1).await;
+    let (mut a, mut b) = pair(&relay).await;
     meet(&mut a, &mut b).await;
     b.takes_links = false;
     a.tell(Command::Link(b.key));
