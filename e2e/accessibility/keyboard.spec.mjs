@@ -82,6 +82,28 @@ test("keyboard: Escape closes the chooser and rejects a test wallet's question",
   await page.getByRole("alert").filter({ hasText: "You rejected the request" }).waitFor();
 });
 
+test("keyboard: a dialog that is opened again at once stays open", async (t) => {
+  const { page } = await t.member({ wallet: 2 });
+  const connect = page.getByRole("button", { name: "Connect wallet" }).first();
+  await connect.focus();
+  await page.keyboard.press("Enter");
+  const chooser = page.getByRole("dialog", { name: "Choose a wallet" });
+  await chooser.waitFor();
+  const button = await connect.elementHandle();
+  // Keys that were pressed while the browser was busy come before what it tells of the closing.
+  const open = await chooser.evaluate(async (dialog, button) => {
+    const told = new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+    dialog.dispatchEvent(new Event("cancel", { cancelable: true }));
+    while (dialog.open) await null;
+    button.click();
+    while (!dialog.open) await null;
+    await told;
+    await new Promise(requestAnimationFrame);
+    return dialog.open;
+  }, button);
+  assert.ok(open, "the chooser closed again by itself");
+});
+
 test("keyboard: sign out", async (t) => {
   const member = await t.member({ wallet: 2 });
   await member.connect();

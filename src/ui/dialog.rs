@@ -19,12 +19,18 @@ pub fn Dialog(
     children: Children,
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
+    // The browser tells of a closing a moment later, and whatever else happens comes first: the
+    // dialog may be gone by then, or open again. So what was closed here is counted.
+    let by_page = StoredValue::new(0_usize);
     Effect::new(move |_| {
         let Some(dialog) = node.get() else { return };
         match (open.get(), dialog.open()) {
             // It fails only while the element is not in the page, and then nobody is asked.
             (true, false) => drop(dialog.show_modal()),
-            (false, true) => dialog.close(),
+            (false, true) => {
+                by_page.update_value(|closings| *closings += 1);
+                dialog.close();
+            }
             _ => {}
         }
     });
@@ -34,9 +40,10 @@ pub fn Dialog(
     };
     // Browsers close at the second Escape whatever the page says.
     let closed = move |_| {
-        // It is told a moment later: the dialog may be gone by then.
-        if open.try_get_untracked() == Some(true) {
-            on_cancel.run(());
+        match by_page.try_get_value() {
+            Some(0) if open.try_get_untracked() == Some(true) => on_cancel.run(()),
+            Some(1..) => by_page.update_value(|closings| *closings -= 1),
+            _ => {}
         }
     };
     let title_id = format!("{id}-title");
