@@ -1,4 +1,5 @@
-//! What reads the words of another device in a sync session: its frames, and negentropy in them.
+//! What reads the words of another device in a sync session: its frames, and negentropy and
+//! sketches in them.
 
 use chats_core::{
     epoch::RoomTag,
@@ -7,7 +8,7 @@ use chats_core::{
     op::OpId,
     store::SetId,
     sync::{
-        IdSet, Input, Output, Sessions, Sets, SyncMessage, Window,
+        IdSet, Input, Output, Sessions, Sets, Short, SyncMessage, Window,
         wire::{RoomOffer, TagHash},
     },
     time::{Duration, Time},
@@ -78,7 +79,7 @@ impl Device {
         let id = |at: u64| OpId::of(Hlc::at(Time(NOW.0 - at)), &at.to_be_bytes());
         Self {
             sessions: Sessions::new(OWN, [5; 32]),
-            known: Known { control: (0..3).map(id).collect(), room: (0..100).map(id).collect() },
+            known: Known { control: (0..3).map(id).collect(), room: (0..300).map(id).collect() },
             tasks: VecDeque::new(),
             window: Window::ALL,
         }
@@ -87,7 +88,7 @@ impl Device {
     fn take(&mut self, kind: u8, set: u16, bytes: &[u8]) {
         let ids = || bytes.chunks_exact(32).map(|id| OpId(id.try_into().unwrap_or([0; 32])));
         let window = self.window;
-        match kind % 8 {
+        match kind % 12 {
             0 => self.handle(Input::Frame { from: OTHER, frame: bytes.to_vec() }, NOW),
             1 => {
                 let negentropy = bytes.to_vec().into();
@@ -101,6 +102,27 @@ impl Device {
             4 => self.hear(&SyncMessage::Committed { set, ids: ids().collect() }),
             5 => self.hear(&SyncMessage::Done { set, window }),
             6 => self.handle(Input::Tick, NOW + Duration::from_secs(u64::from(set) * 40)),
+            7 => {
+                let cells = bytes.to_vec().into();
+                self.hear(&SyncMessage::Sketch { set, window, known: 300, cells });
+            }
+            8 => {
+                let shorts = bytes
+                    .chunks_exact(8)
+                    .map(|it| u64::from_be_bytes(it.try_into().unwrap_or([0; 8])));
+                let lack = shorts.map(Short).collect();
+                self.hear(&SyncMessage::Difference { set, window, have: Vec::new(), lack });
+            }
+            9 => self.hear(&SyncMessage::Difference {
+                set,
+                window,
+                have: ids().collect(),
+                lack: Vec::new(),
+            }),
+            10 => {
+                let cells = bytes.first_chunk().map_or(0, |it| u16::from_be_bytes(*it));
+                self.hear(&SyncMessage::Again { set, window, cells });
+            }
             _ => self.work(),
         }
     }
@@ -133,7 +155,11 @@ impl Device {
             match output {
                 Output::Load { .. } | Output::Received { .. } => self.tasks.push_back(output),
                 Output::Send { frame, .. } => match SyncMessage::read(&frame) {
-                    Ok(SyncMessage::Reconcile { window, .. }) => self.window = window,
+                    Ok(
+                        SyncMessage::Reconcile { window, .. } | SyncMessage::Sketch { window, .. },
+                    ) => {
+                        self.window = window;
+                    }
                     read => assert!(read.is_ok(), "it said what nobody reads"),
                 },
                 _ => {}

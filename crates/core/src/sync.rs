@@ -10,8 +10,9 @@
 //! [`Sessions::wake_at`] has come.
 //!
 //! A session compares windows of sets ([`Window`]): the control log, then the last day of every
-//! room, then the last week, then the rest. Comparing is negentropy over (time, id). Then what
-//! either side lacks travels, newest first.
+//! room, then the last week, then the rest. Comparing is by sketches, and by negentropy over
+//! (time, id) where a window has few ids or much is unlike. Then what either side lacks travels,
+//! newest first.
 //!
 //! All that another device can have us do is bounded: rounds, ids looked at, items and bytes taken
 //! and given, messages without an answer, time. Who says what no honest device says is left for an
@@ -27,6 +28,8 @@ mod seam;
 mod sending;
 mod session;
 mod sessions;
+mod short;
+mod sketch;
 mod window;
 pub mod wire;
 
@@ -34,5 +37,7 @@ pub use budget::{HOUR, MAX_TAKEN, MAX_TAKEN_BYTES};
 pub use ids::IdSet;
 pub use seam::{Ending, Input, Output, Sets, Ticket};
 pub use sessions::{MAX_SESSIONS, Sessions};
+pub use short::Short;
+pub use sketch::{CELL, MAX_CELLS};
 pub use window::Window;
 pub use wire::{End, SyncMessage};

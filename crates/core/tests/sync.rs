@@ -14,5 +14,7 @@ mod hostile;
 mod keeping;
 #[path = "sync/sessions.rs"]
 mod sessions;
+#[path = "sync/sketches.rs"]
+mod sketches;
 #[path = "sync/world.rs"]
 mod world;

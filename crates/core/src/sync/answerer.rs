@@ -3,6 +3,8 @@
 use super::reconcile;
 use super::seam::Output;
 use super::session::{Context, Flows, MAX_ROUNDS};
+use super::short::{Key, Short};
+use super::sketch::{self, Found};
 use super::window::Window;
 use super::wire::{End, MAX_FETCH, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
 use crate::epoch::RoomTag;
@@ -16,13 +18,20 @@ const MAX_WINDOWS: usize = 4;
 const MAX_ASKED: usize = 4 * MAX_FETCH;
 
 /// What the side that answers knows of its session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answerer {
     /// What was compared, and in how many rounds.
     windows: Vec<(SetNumber, Window, u32)>,
+    /// Of sketches.
+    key: Key,
 }
 
 impl Answerer {
+    /// The side that answers in a session with these salts, the leader's first.
+    pub(super) fn new(leader: &Salt, own: &Salt) -> Self {
+        Self { windows: Vec::new(), key: Key::of(leader, own) }
+    }
+
     /// Answers a hello. Returns the sets by their numbers.
     pub(super) fn begin(
         own: DeviceKey,
@@ -67,6 +76,33 @@ impl Answerer {
             return Err(End::Spent);
         }
         cx.send(&SyncMessage::Reconcile { set, window, negentropy: answer.into() });
+        Ok(())
+    }
+
+    /// A sketch: how many ids are in the window there, and its cells.
+    pub(super) fn sketch(
+        &mut self,
+        (set, window): (SetNumber, Window),
+        theirs: (u32, &[u8]),
+        flows: &mut Flows,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let known = cx.set(set)?;
+        flows.work.spend(sketch::work(known, window))?;
+        self.count(set, window)?;
+        match sketch::answer(known, window, self.key, theirs).ok_or(End::Malformed)? {
+            Found::Difference { have, lack } => {
+                let bytes = have.len() * size_of::<OpId>() + lack.len() * size_of::<Short>();
+                if !cx.ledger.give_bytes(cx.peer, bytes, cx.now) {
+                    return Err(End::Spent);
+                }
+                cx.send(&SyncMessage::Difference { set, window, have, lack });
+            }
+            Found::Again(cells) => {
+                let cells = u16::try_from(cells).unwrap_or_default();
+                cx.send(&SyncMessage::Again { set, window, cells });
+            }
+        }
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 use super::reconcile;
 use super::seam::Output;
 use super::session::{Context, Flows, MAX_ROUNDS};
+use super::short::{Key, Short};
+use super::sketch;
 use super::window::Window;
 use super::wire::{End, RoomOffer, Salt, SetNumber, SyncMessage, TagHash};
 use crate::epoch::RoomTag;
@@ -42,7 +44,10 @@ struct Task {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// By negentropy.
     Comparing,
+    /// By a sketch of so many cells.
+    Sketched(usize),
     Compared,
     /// Items travel. Whether all that is needed could be asked for.
     Moving {
@@ -55,6 +60,9 @@ enum Stage {
 pub(super) struct Dialler {
     /// What the hello said.
     rooms: Vec<RoomTag>,
+    salt: Salt,
+    /// Of sketches, once there is a welcome.
+    key: Key,
     pub(super) welcomed: bool,
     plan: VecDeque<(SetNumber, Window)>,
     tasks: VecDeque<Task>,
@@ -74,7 +82,8 @@ impl Dialler {
         });
         let hello = SyncMessage::Hello { salt, rooms: offers.collect() };
         cx.send(&hello);
-        Self { rooms, welcomed: false, plan: VecDeque::new(), tasks: VecDeque::new() }
+        let (plan, tasks) = (VecDeque::new(), VecDeque::new());
+        Self { rooms, salt, key: Key::default(), welcomed: false, plan, tasks }
     }
 
     /// The other side named the rooms that both have. Returns the sets by their numbers.
@@ -88,6 +97,7 @@ impl Dialler {
         if std::mem::replace(&mut self.welcomed, true) {
             return Err(End::Malformed);
         }
+        self.key = Key::of(&self.salt, salt);
         let mut rooms = std::mem::take(&mut self.rooms).into_iter();
         let mut keys = vec![SetId::CONTROL];
         let mut windows = Vec::new();
@@ -133,11 +143,7 @@ impl Dialler {
             return Err(End::TooMuch);
         }
         let Some(next) = learnt.next else {
-            for ids in [&mut task.have, &mut task.need] {
-                ids.sort_unstable();
-                ids.dedup();
-            }
-            task.stage = Stage::Compared;
+            task.compared();
             return Ok(());
         };
         task.rounds += 1;
@@ -146,6 +152,59 @@ impl Dialler {
         }
         cx.send(&SyncMessage::Reconcile { set, window, negentropy: next.into() });
         Ok(())
+    }
+
+    /// The answer to a sketch: all that is unlike.
+    pub(super) fn difference(
+        &mut self,
+        (set, window): (SetNumber, Window),
+        have: Vec<OpId>,
+        lack: Vec<Short>,
+        flows: &mut Flows,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let key = self.key;
+        let (task, cells) = self.sketched(set, window)?;
+        if have.len() + lack.len() > cells || !have.iter().all(|id| window.contains(id.hlc())) {
+            return Err(End::Malformed);
+        }
+        if !lack.is_empty() {
+            let known = cx.set(set)?;
+            flows.work.spend(sketch::work(known, window))?;
+            task.have = sketch::named(known, window, key, lack);
+        }
+        task.need = have;
+        task.compared();
+        Ok(())
+    }
+
+    /// The other answer to a sketch: it takes so many cells, or negentropy.
+    pub(super) fn again(
+        &mut self,
+        (set, window): (SetNumber, Window),
+        cells: usize,
+        flows: &mut Flows,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let key = self.key;
+        let (task, before) = self.sketched(set, window)?;
+        task.stage = match cells {
+            0 => Stage::Comparing,
+            cells if sketch::is_next(cells, before) => Stage::Sketched(cells),
+            _ => return Err(End::Malformed),
+        };
+        task.ask(key, flows, cx)
+    }
+
+    /// The window that was asked about by a sketch, and by how many cells.
+    fn sketched(&mut self, set: SetNumber, window: Window) -> Result<(&mut Task, usize), End> {
+        let mut tasks =
+            self.tasks.iter_mut().filter(|task| (task.set, task.window) == (set, window));
+        let task = tasks.next().ok_or(End::Malformed)?;
+        match task.stage {
+            Stage::Sketched(cells) => Ok((task, cells)),
+            _ => Err(End::Malformed),
+        }
     }
 
     /// Does what can be done now.
@@ -157,7 +216,7 @@ impl Dialler {
             self.compare(flows, cx)?;
             // All windows were gone through.
             let task = self.tasks.front_mut().ok_or(End::Finished)?;
-            if task.stage == Stage::Comparing || !task.travel(flows, cx)? {
+            if task.is_comparing() || !task.travel(flows, cx)? {
                 return Ok(());
             }
             let Task { set, window, .. } = *task;
@@ -183,25 +242,53 @@ impl Dialler {
             && self.tasks.iter().map(lacked).sum::<usize>() < MAX_AHEAD
             && let Some((set, window)) = self.plan.pop_front()
         {
-            let known = cx.set(set)?;
-            flows.work.spend(reconcile::work(known, window))?;
-            let question = reconcile::ask(known, window).ok_or(End::TooMuch)?;
-            cx.send(&SyncMessage::Reconcile { set, window, negentropy: question.into() });
             let (have, need) = (Vec::new(), Vec::new());
-            let stage = Stage::Comparing;
-            self.tasks.push_back(Task { set, window, began: cx.now, rounds: 1, stage, have, need });
+            let first = sketch::first(cx.set(set)?, window);
+            let stage = first.map_or(Stage::Comparing, Stage::Sketched);
+            let task = Task { set, window, began: cx.now, rounds: 1, stage, have, need };
+            task.ask(self.key, flows, cx)?;
+            self.tasks.push_back(task);
         }
         Ok(())
     }
 
     /// By when windows must have been compared.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let comparing = self.tasks.iter().filter(|task| task.stage == Stage::Comparing);
+        let comparing = self.tasks.iter().filter(|task| task.is_comparing());
         comparing.map(|task| task.began + COMPARING).min()
     }
 }
 
 impl Task {
+    const fn is_comparing(&self) -> bool {
+        matches!(self.stage, Stage::Comparing | Stage::Sketched(_))
+    }
+
+    /// Asks the first question of how it is compared now.
+    fn ask(&self, key: Key, flows: &mut Flows, cx: &mut Context<'_>) -> Result<(), End> {
+        let Self { set, window, .. } = *self;
+        let known = cx.set(set)?;
+        if let Stage::Sketched(cells) = self.stage {
+            flows.work.spend(sketch::work(known, window))?;
+            let (known, cells) = sketch::ask(known, window, key, cells);
+            cx.send(&SyncMessage::Sketch { set, window, known, cells: cells.into() });
+        } else {
+            flows.work.spend(reconcile::work(known, window))?;
+            let question = reconcile::ask(known, window).ok_or(End::TooMuch)?;
+            cx.send(&SyncMessage::Reconcile { set, window, negentropy: question.into() });
+        }
+        Ok(())
+    }
+
+    /// All that is unlike is known.
+    fn compared(&mut self) {
+        for ids in [&mut self.have, &mut self.need] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        self.stage = Stage::Compared;
+    }
+
     /// Lets items travel, the newest first. Returns whether all have.
     fn travel(&mut self, flows: &mut Flows, cx: &mut Context<'_>) -> Result<bool, End> {
         let known = cx.set(self.set)?;

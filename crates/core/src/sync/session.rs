@@ -157,8 +157,9 @@ impl Session {
     ) -> Self {
         let now = around.now;
         let mut cx = around.context(peer, &[]);
+        let answerer = Answerer::new(salt.0, &salt.1);
         let keys = Answerer::begin(own, salt, offers, cx.rooms(), &mut cx);
-        Self::new(own, peer, now, keys, Role::Answerer(Answerer::default()))
+        Self::new(own, peer, now, keys, Role::Answerer(answerer))
     }
 
     /// Whether this side leads it.
@@ -236,6 +237,12 @@ fn led(
         SyncMessage::Reconcile { set, window, negentropy } => {
             dialler.reconcile(set, window, &negentropy, flows, cx)
         }
+        SyncMessage::Difference { set, window, have, lack } => {
+            dialler.difference((set, window), have, lack, flows, cx)
+        }
+        SyncMessage::Again { set, window, cells } => {
+            dialler.again((set, window), usize::from(cells), flows, cx)
+        }
         SyncMessage::Items { set, items } => {
             let key = cx.key(set)?;
             flows.receiving.items(set, key, items, None, cx)
@@ -257,6 +264,9 @@ fn answered(
     match message {
         SyncMessage::Reconcile { set, window, negentropy } => {
             answerer.reconcile(set, window, &negentropy, flows, cx)
+        }
+        SyncMessage::Sketch { set, window, known, cells } => {
+            answerer.sketch((set, window), (known, &cells), flows, cx)
         }
         SyncMessage::Fetch { set, ids } => Answerer::fetch(set, ids, flows, cx),
         SyncMessage::Items { set, items } => {

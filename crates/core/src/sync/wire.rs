@@ -1,5 +1,7 @@
 //! The messages of `/chats/sync/1`.
 
+use super::short::Short;
+use super::sketch::{CELL, MAX_CELLS};
 use super::window::Window;
 use crate::epoch::RoomTag;
 use crate::hlc::Hlc;
@@ -175,6 +177,52 @@ pub enum SyncMessage {
         #[n(1)]
         ids: Vec<OpId>,
     },
+    /// Compares what both have of a window by a sketch, which takes less than negentropy where
+    /// little is unlike.
+    #[n(9)]
+    Sketch {
+        /// Of which set.
+        #[n(0)]
+        set: SetNumber,
+        /// Which part of it.
+        #[n(1)]
+        window: Window,
+        /// How many ids are in it.
+        #[n(2)]
+        known: u32,
+        /// Its cells, one after the other, at most [`MAX_CELLS`].
+        #[n(3)]
+        cells: ByteVec,
+    },
+    /// The answer to a sketch: all that the two have not both.
+    #[n(10)]
+    Difference {
+        /// Of which set.
+        #[n(0)]
+        set: SetNumber,
+        /// Which part of it.
+        #[n(1)]
+        window: Window,
+        /// What the side that asked has not.
+        #[n(2)]
+        have: Vec<OpId>,
+        /// What the side that answers has not. No more than cells of a sketch, with `have`.
+        #[n(3)]
+        lack: Vec<Short>,
+    },
+    /// The other answer: the sketch does not tell.
+    #[n(11)]
+    Again {
+        /// Of which set.
+        #[n(0)]
+        set: SetNumber,
+        /// Which part of it.
+        #[n(1)]
+        window: Window,
+        /// How many cells may do, at most [`MAX_CELLS`]; 0 if it is to be negentropy.
+        #[n(2)]
+        cells: u16,
+    },
 }
 
 impl SyncMessage {
@@ -201,6 +249,15 @@ impl SyncMessage {
             Self::Committed { ids, .. } => ids.len() <= MAX_ITEMS,
             Self::Stored { ids, .. } => (1..=MAX_ITEMS).contains(&ids.len()),
             Self::Done { window, .. } => !window.is_empty(),
+            Self::Sketch { window, cells, .. } => {
+                !window.is_empty() && (CELL..=MAX_CELLS * CELL).contains(&cells.len())
+            }
+            Self::Difference { window, have, lack, .. } => {
+                !window.is_empty() && have.len() + lack.len() <= MAX_CELLS
+            }
+            Self::Again { window, cells, .. } => {
+                !window.is_empty() && usize::from(*cells) <= MAX_CELLS
+            }
             Self::End { .. } => true,
         };
         if within {

@@ -62,7 +62,7 @@ fn a_hundred_recent_of_a_hundred_thousand() {
 #[test]
 fn a_hundred_scattered_among_a_hundred_thousand() {
     let overhead = cost("100 scattered of 100,000", &year(), |at| at % 1000 == 7);
-    assert!(overhead < 150_000, "{overhead} bytes");
+    assert!(overhead < 20_000, "{overhead} bytes");
 }
 
 #[test]

@@ -416,6 +416,11 @@ fn questions_over_all_of_the_largest_set_have_an_end() {
 fn answers_that_never_come_to_an_end_end_a_session() {
     let mut duel = duel(2000);
     duel.dialled_about_the_room();
+    let sketched = duel.heard().into_iter().find_map(|message| match message {
+        SyncMessage::Sketch { set: 1, window, .. } => Some(window),
+        _ => None,
+    });
+    duel.say(&SyncMessage::Again { set: 1, window: sketched.unwrap(), cells: 0 });
     // Whatever is asked, all differs.
     let other = ids(&items(2000, Time(NOW.0 - 500)));
     for round in 1..=65 {

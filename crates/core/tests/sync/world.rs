@@ -196,7 +196,10 @@ impl Traffic {
     ) {
         self.bytes += frame.len();
         match message {
-            SyncMessage::Reconcile { .. } => self.rounds += 1,
+            SyncMessage::Reconcile { .. }
+            | SyncMessage::Sketch { .. }
+            | SyncMessage::Difference { .. }
+            | SyncMessage::Again { .. } => self.rounds += 1,
             SyncMessage::Items { set, items } => {
                 self.item_bytes += items.iter().map(|item| item.len()).sum::<usize>();
                 for item in items {

@@ -5,11 +5,13 @@ use chats_core::id::DeviceKey;
 use chats_core::op::OpId;
 use chats_core::store::SetId;
 use chats_core::sync::wire::{RoomOffer, TagHash};
-use chats_core::sync::{End, IdSet, Input, Output, Sessions, Sets, SyncMessage, Window};
+use chats_core::sync::{
+    CELL, End, IdSet, Input, Output, Sessions, Sets, Short, SyncMessage, Window,
+};
 use chats_core::time::Time;
 use chats_core::wire;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 const NOW: Time = Time(1_767_225_600_000);
 const ROOM: RoomTag = RoomTag([0x77; 16]);
@@ -69,6 +71,19 @@ fn message(message: &SyncMessage) -> Value {
         SyncMessage::Stored { set, ids: kept } => {
             ("stored", json!({ "set": hex(set), "ids": ids(kept) }))
         }
+        SyncMessage::Sketch { set, window: part, known, cells } => (
+            "sketch",
+            json!({ "set": set, "window": window(part), "known": known, "cells": hex(&**cells) }),
+        ),
+        SyncMessage::Difference { set, window: part, have, lack } => {
+            let lack: Value = lack.iter().map(|short| hex(short.0.to_be_bytes())).collect();
+            let window = window(part);
+            let fields = json!({ "set": set, "window": window, "have": ids(have), "lack": lack });
+            ("difference", fields)
+        }
+        SyncMessage::Again { set, window: part, cells } => {
+            ("again", json!({ "set": set, "window": window(part), "cells": cells }))
+        }
         SyncMessage::End { reason } => ("end", json!({ "reason": format!("{reason:?}") })),
     };
     json!({ "message": name, "fields": fields, "bytes": hex(written) })
@@ -91,6 +106,11 @@ fn messages() -> Vec<Value> {
         SyncMessage::Done { set: 1, window: day },
         SyncMessage::Stored { set: ROOM.0, ids: vec![id(1), id(2)] },
         SyncMessage::Stored { set: [0; 16], ids: vec![id(1)] },
+        SyncMessage::Sketch { set: 1, window: day, known: 300, cells: vec![7; 2 * CELL].into() },
+        SyncMessage::Difference { set: 1, window: day, have: vec![id(1)], lack: vec![Short(5)] },
+        SyncMessage::Difference { set: 1, window: day, have: vec![], lack: vec![] },
+        SyncMessage::Again { set: 1, window: day, cells: 96 },
+        SyncMessage::Again { set: 0, window: Window::ALL, cells: 0 },
     ];
     let ends = [End::Finished, End::Busy, End::Spent, End::TooMuch, End::Malformed, End::TooSlow];
     let ends = ends.map(|reason| SyncMessage::End { reason });
@@ -110,8 +130,18 @@ fn refused() -> Vec<Value> {
         window,
         negentropy: negentropy.into(),
     };
+    let sketch = |window, bytes: usize| {
+        written(SyncMessage::Sketch { set: 0, window, known: 0, cells: vec![0; bytes].into() })
+    };
+    let difference = |window, have, lack| {
+        written(SyncMessage::Difference { set: 0, window, have: ids(have), lack })
+    };
+    let again = |window, cells| written(SyncMessage::Again { set: 0, window, cells });
     let offer = RoomOffer { tag: TagHash([0; 32]), horizon: Hlc(0) };
-    let long: [(&str, Vec<u8>); 7] = [
+    let long: [(&str, Vec<u8>); 10] = [
+        ("1025 cells", sketch(Window::ALL, 1025 * CELL)),
+        ("1025 ids that are unlike", difference(Window::ALL, 1000, vec![Short(1); 25])),
+        ("1025 cells to come", again(Window::ALL, 1025)),
         ("1025 ids to fetch", written(SyncMessage::Fetch { set: 0, ids: ids(1025) })),
         ("129 items", written(items(vec![vec![]; 129]))),
         ("an item of 65537 bytes", written(items(vec![vec![0; 65_537]]))),
@@ -130,7 +160,11 @@ fn refused() -> Vec<Value> {
         ("an empty window", written(reconcile(empty, vec![0x61]))),
         ("no negentropy", written(reconcile(Window::ALL, vec![]))),
         ("an empty window that is done", written(SyncMessage::Done { set: 0, window: empty })),
-        ("an unknown message", vec![0x82, 9, 0]),
+        ("no cells", sketch(Window::ALL, 0)),
+        ("a sketch of an empty window", sketch(empty, CELL)),
+        ("what is unlike in an empty window", difference(empty, 0, vec![])),
+        ("an empty window again", again(empty, 96)),
+        ("an unknown message", vec![0x82, 12, 0]),
         ("nothing that is stored", written(SyncMessage::Stored { set: [0; 16], ids: vec![] })),
         ("an unknown end", vec![0x82, 6, 6]),
         ("a field too many", vec![0x83, 6, 0, 0]),
@@ -194,8 +228,7 @@ impl Sets for Side {
 /// All messages between a side that leads and one that answers. What each has of the room is told
 /// by its age in milliseconds; an item is its age in 8 bytes here, big endian, and its id has
 /// their hash.
-fn session() -> Value {
-    let held = [(0..70).step_by(2).collect::<Vec<u64>>(), (0..66).collect()];
+fn session(held: [Vec<u64>; 2]) -> Value {
     let side = |number: usize, label: &str| Side {
         key: device(label),
         sessions: Sessions::new(device(label), bytes(label)),
@@ -240,7 +273,7 @@ fn session() -> Value {
         }
         sides[at].sessions = sessions;
     }
-    let all: Vec<OpId> = (0..70).filter(|age| *age < 66 || age % 2 == 0).map(id).rev().collect();
+    let all: BTreeSet<OpId> = held.iter().flatten().map(|age| id(*age)).collect();
     assert!(sides.iter().all(|side| side.room.ids(Window::ALL).eq(&all)));
     json!({
         "leader": { "device": hex(keys[0].0), "ages": held[0] },
@@ -258,7 +291,8 @@ fn syncs() {
         "refused": refused(),
         "tag hashes": tag_hashes(),
         "windows": windows(),
-        "session": session(),
+        "session": session([(0..70).step_by(2).collect(), (0..66).collect()]),
+        "session with sketches": session([(0..400).collect(), (60..402).collect()]),
     });
     check("sync", &vectors);
 }
