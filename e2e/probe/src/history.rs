@@ -28,8 +28,6 @@ use zeroize::Zeroizing;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long before now the last message was written.
 const AGO: Duration = Duration::from_secs(600);
-/// Within this time devices tell how much they have no keys for.
-const COUNTED: Duration = Duration::from_secs(2);
 /// How many of the local chain's wallets, from the first, are moderators.
 const MODERATORS: usize = 2;
 /// How long members need to meet, and to be given the first keys.
@@ -85,6 +83,7 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, plan: &Plan) -> Resu
     };
     for author in 0..plan.authors {
         come(&mut town, author, Ear::All)?;
+        town.acquaint()?;
     }
     let mut files = vec![(0, plan.whole.as_path())];
     // These only listen. They are of no moderator, for whom the others would wait to make a room.
@@ -115,10 +114,7 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, plan: &Plan) -> Resu
     }
     write(&mut town, room, plan, &listeners)?;
     // The newest key may still be on its way to one of them.
-    town.pass(COUNTED);
-    town.until("all have all keys", |town| {
-        town.devices.iter().all(|it| it.sealed == 0).then_some(())
-    })?;
+    town.open_all()?;
     let mut sizes = Vec::new();
     for (who, file) in files {
         sizes.push(save(&mut town, who, &plan.passphrase, file)?);

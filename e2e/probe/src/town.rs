@@ -8,7 +8,8 @@ use chats_core::{
     gossip,
     id::{Community, DeviceKey, DeviceSecret},
     rooms::{
-        Action, Identity, Incoming, Input, Outgoing, Output, RoomGossip, RoomView, Rooms, View,
+        Action, Counts, Identity, Incoming, Input, Outgoing, Output, RoomGossip, RoomView, Rooms,
+        View,
     },
     seal::SealKey,
     seats::{Change, Head},
@@ -22,6 +23,9 @@ use zeroize::Zeroizing;
 
 /// How often time goes on while something is waited for, and how many times at most.
 const STEP: (Duration, u32) = (Duration::from_millis(250), 400);
+
+/// Within this time devices tell how much they have.
+const COUNTED: Duration = Duration::from_secs(2);
 
 /// How a frame of sync begins that says what is on disk, outside of sessions.
 const STORED: u8 = 8;
@@ -43,8 +47,8 @@ pub(crate) struct Device {
     pub(crate) backup: Vec<u8>,
     /// Its rooms, as it shows them.
     pub(crate) list: Vec<RoomView>,
-    /// How many ops it has no key for.
-    pub(crate) sealed: u64,
+    /// How much it has.
+    pub(crate) counts: Counts,
     key: DeviceKey,
     certificate: DeviceCertificate,
     rooms: Rooms,
@@ -70,7 +74,7 @@ impl Device {
             ear,
             backup: Vec::new(),
             list: Vec::new(),
-            sealed: 0,
+            counts: Counts::default(),
             key: own,
             certificate: shown,
             rooms: Rooms::new(me, rooms, now),
@@ -94,7 +98,7 @@ impl Device {
                 }
                 Output::Outgoing(Outgoing::Show(view)) => match *view {
                     View::Rooms(list) => self.list = list,
-                    View::Counts(counts) => self.sealed = counts.sealed,
+                    View::Counts(counts) => self.counts = counts,
                     _ => {}
                 },
                 Output::Outgoing(Outgoing::Backup { part, .. }) => {
@@ -236,6 +240,27 @@ impl Town {
         bail!("this did not come about: {what}")
     }
 
+    /// Lets time pass until all who hear everything have the same of the control log. What one of
+    /// them is sealed keys with was said when it came: those who came later have it by sync alone,
+    /// and seal nothing to it before that.
+    pub(crate) fn acquaint(&mut self) -> Result<()> {
+        self.pass(COUNTED);
+        self.until("all know each other", |town| {
+            let hearing = town.devices.iter().filter(|it| it.ear == Ear::All);
+            let mut known = hearing.map(|it| it.counts.control);
+            let first = known.next()?;
+            known.all(|it| it == first).then_some(())
+        })
+    }
+
+    /// Lets time pass until all have the keys of all that they have.
+    pub(crate) fn open_all(&mut self) -> Result<()> {
+        self.pass(COUNTED);
+        self.until("all have all keys", |town| {
+            town.devices.iter().all(|it| it.counts.sealed == 0).then_some(())
+        })
+    }
+
     /// Has a device do something, and waits until it is done.
     pub(crate) fn act(&mut self, who: usize, action: Action) -> Result<()> {
         let now = self.now;
@@ -255,3 +280,6 @@ fn passed(other: &Device) -> Input {
     let certificate = Box::new(other.certificate.clone());
     Input::Incoming(Incoming::Passed { device: other.key, certificate })
 }
+
+#[cfg(test)]
+mod tests;
