@@ -9,6 +9,7 @@ use crate::content::{Content, RoomState};
 use crate::epoch::Policy;
 use crate::id::Wallet;
 use crate::op::OpId;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 mod marks;
@@ -62,6 +63,23 @@ pub struct Timeline {
     topic: Set<String>,
     tightened: bool,
     names: BTreeMap<Wallet, (OpId, String)>,
+    /// What was counted last, and what that comes to by now: rooms ask for it with every change.
+    unread: Cell<Option<Unread>>,
+}
+
+/// How many messages are new to somebody.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    since: Option<OpId>,
+    reader: Wallet,
+    count: usize,
+}
+
+impl Unread {
+    /// Whether a message is one of them.
+    fn is(&self, id: &OpId, author: &Author) -> bool {
+        author.wallet != self.reader && self.since.is_none_or(|since| *id > since)
+    }
 }
 
 impl Timeline {
@@ -78,14 +96,8 @@ impl Timeline {
         direct: bool,
     ) -> Option<OpId> {
         match content {
-            Content::Text(_) => {
-                self.said.insert(id, (author, Said::Words));
-                Some(id)
-            }
-            Content::Unknown { .. } => {
-                self.said.insert(id, (author, Said::Unknown));
-                Some(id)
-            }
+            Content::Text(_) => self.say(id, author, Said::Words),
+            Content::Unknown { .. } => self.say(id, author, Said::Unknown),
             Content::Edit(edit) => {
                 self.marks.entry(edit.target).or_default().edit(id, author.wallet);
                 Some(edit.target)
@@ -107,6 +119,14 @@ impl Timeline {
                 None
             }
         }
+    }
+
+    fn say(&mut self, id: OpId, author: Author, said: Said) -> Option<OpId> {
+        let known = self.said.insert(id, (author, said)).is_some();
+        if let Some(unread) = self.unread.get_mut().as_mut().filter(|it| it.is(&id, &author)) {
+            unread.count += usize::from(!known);
+        }
+        Some(id)
     }
 
     /// A message, if it is there.
@@ -141,15 +161,15 @@ impl Timeline {
     /// How many messages came after `since` from others than `reader`.
     #[must_use]
     pub fn unread(&self, since: Option<OpId>, reader: Wallet) -> usize {
-        let others = |(id, (author, _)): &(&OpId, &(Author, Said))| {
-            author.wallet != reader && since.is_none_or(|since| **id > since)
-        };
-        self.said
-            .iter()
-            .rev()
-            .take_while(|(id, _)| since.is_none_or(|it| **id > it))
-            .filter(others)
-            .count()
+        let known = self.unread.get().filter(|it| (it.since, it.reader) == (since, reader));
+        let counted = known.unwrap_or_else(|| {
+            let mut counted = Unread { since, reader, count: 0 };
+            let new = self.said.iter().rev().take_while(|(id, _)| since.is_none_or(|it| **id > it));
+            counted.count = new.filter(|(id, (author, _))| counted.is(id, author)).count();
+            counted
+        });
+        self.unread.set(Some(counted));
+        counted.count
     }
 
     /// What the room is called.

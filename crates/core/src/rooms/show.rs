@@ -157,6 +157,11 @@ impl Rooms {
             self.screen.rooms = true;
             self.sync(crate::sync::Input::Renewed, now);
         }
+        // A message first, for which somebody may be waiting. A room that is opened comes after the
+        // list, which says how much of it is new.
+        if self.screen.open.as_ref().is_some_and(|open| !open.anew) {
+            self.show_messages();
+        }
         if std::mem::take(&mut self.screen.rooms) {
             let rooms = self.room_views(now);
             if self.screen.told_rooms.as_ref() != Some(&rooms) {

@@ -141,6 +141,19 @@ fn unread_are_those_of_others_since_the_mark() {
 }
 
 #[test]
+fn what_comes_is_counted_to_what_was_unread_once() {
+    let mut timeline = timeline(&[(1, BOB, text()), (3, BOB, text())]);
+    let since = Some(id(2));
+    assert_eq!(timeline.unread(since, ALICE.wallet), 1);
+    for (at, author) in [(4, BOB), (4, BOB), (5, ALICE), (2, BOB), (1, BOB), (6, EVE)] {
+        timeline.take(id(at), author, &text(), false);
+    }
+    assert_eq!(timeline.unread(since, ALICE.wallet), 3);
+    assert_eq!(timeline.unread(since, BOB.wallet), 2);
+    assert_eq!(timeline.unread(None, ALICE.wallet), 5);
+}
+
+#[test]
 fn what_is_not_known_here_is_shown_as_that() {
     let unknown = Content::Unknown { content_type: 99, bytes: vec![1] };
     let timeline = timeline(&[(1, ALICE, unknown)]);
