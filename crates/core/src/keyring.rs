@@ -244,6 +244,12 @@ impl Keyring {
             .map(|it| it.record.write_key)
     }
 
+    /// By which keys ops of each epoch are told from others here.
+    pub(crate) fn all_write_keys(&self) -> SmallMap<EpochId, Vec<WriteKey>> {
+        let epochs = self.records.values().map(|held| held.record.epoch);
+        epochs.map(|epoch| (epoch, self.write_keys(epoch).collect())).collect()
+    }
+
     /// Where an epoch that holds stands.
     #[must_use]
     pub fn position(&self, epoch: EpochId) -> Option<Position> {

@@ -30,6 +30,7 @@ mod said;
 mod seam;
 mod seek;
 mod show;
+mod sweep;
 mod views;
 
 pub use gossip::{RoomGossip, SealedTyping, Typing};
@@ -281,6 +282,7 @@ impl Rooms {
         self.fetch_said(now);
         self.sync(crate::sync::Input::Tick, now);
         self.settle_rooms(now);
+        self.sweep(now);
         self.seek(now);
         self.show(now);
     }

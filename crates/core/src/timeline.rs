@@ -9,8 +9,9 @@ use crate::content::{Content, RoomState};
 use crate::epoch::Policy;
 use crate::id::Wallet;
 use crate::op::OpId;
+use crate::time::Time;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod marks;
 
@@ -61,8 +62,11 @@ pub struct Timeline {
     pins: BTreeMap<OpId, (OpId, bool)>,
     name: Set<String>,
     topic: Set<String>,
-    tightened: bool,
+    /// The ops that say so.
+    tightened: BTreeSet<OpId>,
     names: BTreeMap<Wallet, (OpId, String)>,
+    /// Ops of which something else took the place, and what did.
+    superseded: BTreeMap<OpId, OpId>,
     /// What was counted last, and what that comes to by now: rooms ask for it with every change.
     unread: Cell<Option<Unread>>,
 }
@@ -99,23 +103,29 @@ impl Timeline {
             Content::Text(_) => self.say(id, author, Said::Words),
             Content::Unknown { .. } => self.say(id, author, Said::Unknown),
             Content::Edit(edit) => {
-                self.marks.entry(edit.target).or_default().edit(id, author.wallet);
+                let marks = self.marks.entry(edit.target).or_default();
+                let other = marks.edit(id, author.wallet);
+                self.supersede(id, other);
                 Some(edit.target)
             }
             Content::Reaction(reaction) => {
-                self.marks.entry(reaction.target).or_default().react(id, author.wallet, reaction);
+                let marks = self.marks.entry(reaction.target).or_default();
+                let other = marks.react(id, author.wallet, reaction);
+                self.supersede(id, other);
                 Some(reaction.target)
             }
             Content::Tombstone(tombstone) => {
-                self.marks.entry(tombstone.target).or_default().bury(author);
+                self.marks.entry(tombstone.target).or_default().bury(id, author);
                 Some(tombstone.target)
             }
             Content::State(state) => self.set_state(id, author, state, direct),
             Content::Profile(profile) => {
                 let name = self.names.entry(author.wallet).or_insert((id, String::new()));
-                if name.0 <= id {
+                let (other, _) = *name;
+                if other <= id {
                     *name = (id, profile.name.clone());
                 }
+                self.supersede(id, other);
                 None
             }
         }
@@ -134,7 +144,7 @@ impl Timeline {
     pub fn message(&self, id: OpId) -> Option<Message> {
         let (author, said) = *self.said.get(&id)?;
         let marks = self.marks.get(&id);
-        let gone = marks.is_some_and(|marks| marks.buried_by(author.wallet));
+        let gone = marks.is_some_and(|marks| marks.buried_by(author.wallet).is_some());
         let edit = marks.and_then(|marks| marks.newest_edit(author.wallet));
         let words = (!gone && said == Said::Words).then(|| edit.unwrap_or(id));
         let shown = marks.filter(|_| !gone);
@@ -186,8 +196,42 @@ impl Timeline {
 
     /// Whether newcomers were since shut out from what was said before; never undone.
     #[must_use]
-    pub const fn tightened(&self) -> bool {
-        self.tightened
+    pub fn tightened(&self) -> bool {
+        !self.tightened.is_empty()
+    }
+
+    /// Ops whose content shows in nothing any more, since something that was said before `until`
+    /// took its place or took it away. They still count.
+    pub fn spent(&self, until: Time) -> impl Iterator<Item = OpId> {
+        let early = move |by: OpId| by.hlc().time() < until;
+        let superseded = self.superseded.iter();
+        let superseded = superseded.filter(move |(id, by)| early(**by) && !self.states(**id));
+        let buried = self.marks.iter().filter_map(move |(target, marks)| {
+            let (author, said) = self.said.get(target)?;
+            let by = marks.buried_by(author.wallet)?;
+            let words = *said == Said::Words && early(by);
+            words.then(|| [Some(*target), marks.newest_edit(author.wallet)])
+        });
+        let buried = buried.flat_map(|both| both.into_iter().flatten());
+        superseded.map(|(id, _)| *id).chain(buried)
+    }
+
+    /// Whether an op says something of the room that still holds.
+    fn states(&self, id: OpId) -> bool {
+        let says = |set: &Set<String>| set.as_ref().is_some_and(|(by, _)| *by == id);
+        says(&self.name)
+            || says(&self.topic)
+            || self.tightened.contains(&id)
+            || self.pins.values().any(|(by, _)| *by == id)
+    }
+
+    /// Takes note of two ops that say something of the same, of which the later one stands.
+    fn supersede(&mut self, one: OpId, other: OpId) {
+        if one != other {
+            let (earlier, later) = (one.min(other), one.max(other));
+            let by = self.superseded.entry(earlier).or_insert(later);
+            *by = later.min(*by);
+        }
     }
 
     /// What a wallet wants to be called here.
@@ -207,15 +251,23 @@ impl Timeline {
         if !direct && !moderates(author.role) {
             return None;
         }
-        set(&mut self.name, id, state.name.as_ref());
-        set(&mut self.topic, id, state.topic.as_ref());
-        self.tightened |= state.policy == Some(Policy::FromJoin);
-        let pin = state.pin?;
-        let held = self.pins.entry(pin.target).or_insert((id, pin.set));
-        if held.0 <= id {
-            *held = (id, pin.set);
+        let mut others = vec![
+            set(&mut self.name, id, state.name.as_ref()),
+            set(&mut self.topic, id, state.topic.as_ref()),
+        ];
+        if state.policy == Some(Policy::FromJoin) {
+            self.tightened.insert(id);
         }
-        Some(pin.target)
+        let pinned = state.pin.map(|pin| {
+            let held = self.pins.entry(pin.target).or_insert((id, pin.set));
+            others.push(Some(held.0));
+            if held.0 <= id {
+                *held = (id, pin.set);
+            }
+            pin.target
+        });
+        others.into_iter().flatten().for_each(|other| self.supersede(id, other));
+        pinned
     }
 }
 
@@ -223,12 +275,14 @@ const fn moderates(role: Role) -> bool {
     matches!(role, Role::Moderator | Role::Owner)
 }
 
-fn set<T: Clone>(held: &mut Set<T>, id: OpId, new: Option<&T>) {
-    if let Some(new) = new
-        && held.as_ref().is_none_or(|(before, _)| *before <= id)
-    {
+/// Sets a value, unless what set it is later. Gives the op that set it before.
+fn set<T: Clone>(held: &mut Set<T>, id: OpId, new: Option<&T>) -> Option<OpId> {
+    let new = new?;
+    let before = held.as_ref().map(|(before, _)| *before);
+    if before.is_none_or(|before| before <= id) {
         *held = Some((id, new.clone()));
     }
+    before
 }
 
 #[cfg(test)]

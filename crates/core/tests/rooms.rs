@@ -10,6 +10,8 @@ mod keeping;
 mod person;
 #[path = "rooms/removal.rs"]
 mod removal;
+#[path = "rooms/shrinking.rs"]
+mod shrinking;
 #[path = "rooms/talking.rs"]
 mod talking;
 #[path = "rooms/town.rs"]

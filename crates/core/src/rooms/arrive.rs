@@ -123,9 +123,11 @@ impl Rooms {
                 }
                 Err(()) => {
                     invalid += 1;
-                    keep(&mut batch, set, id, Vec::new(), self.time.shown(now));
-                    if let Some(room) = self.rooms.get_mut(&tag) {
-                        room.ids.refuse(id);
+                    let Some(room) = self.rooms.get_mut(&tag) else { continue };
+                    room.ids.refuse(id);
+                    // It is refused for now only, so that is not kept.
+                    if !room.far.contains(&id) {
+                        keep(&mut batch, set, id, Vec::new(), self.time.shown(now));
                     }
                 }
             }
@@ -241,6 +243,7 @@ impl Rooms {
             room.unsettled = false;
             let before: Vec<_> = room.keyring.secrets().map(|(epoch, _)| epoch).collect();
             let basis = room.keyring.basis();
+            let write_keys = room.keyring.all_write_keys();
             room.keyring.settle(self.log.view(shown));
             room.unopened = true;
             if room.is_direct() {
@@ -254,6 +257,7 @@ impl Rooms {
             self.screen.touch(tag);
             self.screen.devices = true;
             self.keep_secrets(tag, &before);
+            self.reconsider(tag, &before, &write_keys, now);
             self.read_pages(tag);
             self.note_missing(tag, now);
             // While it is still known what counted before.

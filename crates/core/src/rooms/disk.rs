@@ -37,6 +37,8 @@ pub(super) enum Read {
     Again(RoomTag),
     /// What is to be shown.
     Words(RoomTag),
+    /// Ops whose bodies need not be kept.
+    Spent(RoomTag),
     /// What goes into a backup.
     Export,
     /// What was found damaged.

@@ -99,6 +99,7 @@ impl Rooms {
             (Read::Pages, Ok(Reply::Items(items))) => self.pages_read(items),
             (Read::Again(tag), Ok(Reply::Items(items))) => self.opened_again(tag, items, now),
             (Read::Words(tag), Ok(Reply::Items(items))) => self.words_read(tag, &items),
+            (Read::Spent(tag), Ok(Reply::Items(items))) => self.spent_read(tag, &items),
             (Read::Export, result) => self.export_read(result),
             (Read::Damage, Ok(Reply::Damage(damage))) => self.damage_found(damage, now),
             (Read::Sync(ticket, ids), result) => self.sync_read(ticket, &ids, result, now),
@@ -272,8 +273,13 @@ impl Rooms {
             // What is kept was judged when it came; what does not open now is kept on.
             match room.take(community, me, &item.bytes, shown.max(came)) {
                 Ok((id, room::Taken::Opened)) => opened.push(id),
-                Ok((id, room::Taken::Sealed)) if own => {
-                    room.own_sealed.insert(id);
+                Ok((id, room::Taken::Sealed)) => {
+                    if own {
+                        room.own_sealed.insert(id);
+                    }
+                    if let Some((_, since)) = room.sealed.get_mut(&id) {
+                        *since = item.entry.received;
+                    }
                 }
                 _ => {}
             }

@@ -21,6 +21,9 @@ const MAX_WORDS: usize = 512;
 /// The most ops that wait for a key in memory; of those the store keeps more.
 const MAX_SEALED: usize = 50_000;
 
+/// The most ops from far ahead whose ids are remembered.
+const MAX_FAR: usize = 1024;
+
 /// The type of content that is a message.
 const TEXT: u16 = 1;
 
@@ -93,12 +96,18 @@ pub(super) struct Room {
     pub(super) undelivered: BTreeMap<OpId, State>,
     /// Of those, what could not be kept.
     pub(super) unkept: BTreeSet<OpId>,
-    /// Ops without a key here.
-    pub(super) sealed: BTreeMap<OpId, EpochId>,
+    /// Ops without a key here, and since when they are here.
+    pub(super) sealed: BTreeMap<OpId, (EpochId, Time)>,
     /// Of those, our own: until they can be read, nothing can be written after them.
     pub(super) own_sealed: BTreeSet<OpId>,
     /// Ops ahead of the clock here.
     pub(super) early: BTreeMap<OpId, Time>,
+    /// Ops that were refused since they are too far ahead of it.
+    pub(super) far: BTreeSet<OpId>,
+    /// Ops without their bodies.
+    pub(super) bodiless: BTreeSet<OpId>,
+    /// When it was last looked for what need not be kept.
+    pub(super) swept: Time,
     /// How many ops are under each epoch.
     pub(super) under: SmallMap<EpochId, u64>,
     pub(super) read: Option<OpId>,
@@ -187,6 +196,9 @@ impl Room {
             sealed: BTreeMap::new(),
             own_sealed: BTreeSet::new(),
             early: BTreeMap::new(),
+            far: BTreeSet::new(),
+            bodiless: BTreeSet::new(),
+            swept: Time::default(),
             under: SmallMap::new(),
             read: None,
             drafts: VecDeque::new(),
@@ -257,11 +269,16 @@ impl Room {
                 self.early.insert(id, until);
                 return Ok((id, Taken::Early(until)));
             }
-            Arrival::Refused => return Err(Refused("an op from more than a day ahead")),
+            Arrival::Refused => {
+                if self.far.len() < MAX_FAR {
+                    self.far.insert(id);
+                }
+                return Err(Refused("an op from more than a day ahead"));
+            }
         }
         let epoch = signed.epoch;
         let Some(keys) = self.keys(epoch) else {
-            return self.take_sealed(&envelope, epoch).map(|()| (id, Taken::Sealed));
+            return self.take_sealed(&envelope, epoch, now).map(|()| (id, Taken::Sealed));
         };
         let header = envelope.open_header(keys)?;
         let body = envelope.has_body().then(|| envelope.open_body(keys)).transpose()?;
@@ -276,13 +293,18 @@ impl Room {
         Ok((id, Taken::Opened))
     }
 
-    fn take_sealed(&mut self, envelope: &Envelope<'_>, epoch: EpochId) -> Result<(), Refused> {
+    fn take_sealed(
+        &mut self,
+        envelope: &Envelope<'_>,
+        epoch: EpochId,
+        now: Time,
+    ) -> Result<(), Refused> {
         let mut known = self.keyring.write_keys(epoch).peekable();
         if known.peek().is_some() && !known.any(|key| envelope.verify_write(&key).is_ok()) {
             return Err(OpError::WriteSignature.into());
         }
         if self.sealed.len() < MAX_SEALED {
-            self.sealed.insert(envelope.id(), epoch);
+            self.sealed.insert(envelope.id(), (epoch, now));
         }
         Ok(())
     }
@@ -309,6 +331,9 @@ impl Room {
         self.own_sealed.remove(&id);
         self.early.remove(&id);
         *self.under.entry(epoch).or_default() += 1;
+        if content.is_none() {
+            self.bodiless.insert(id);
+        }
         let kept = match content {
             Some(Content::Text(Text { markdown, reply, mentions })) => {
                 self.note_words(id, Said { markdown, reply }, &mentions, me);
@@ -330,6 +355,24 @@ impl Room {
             self.mentions_me.insert(id);
         }
         self.words.insert(id, said);
+    }
+
+    /// Ops whose bodies are of no use any more: others took their place, or took them away, before
+    /// `until`.
+    pub(super) fn spent(&self, until: Time) -> Vec<OpId> {
+        let here = |id: &OpId| {
+            let whole = self.ids.has(id) && !self.bodiless.contains(id);
+            // What nobody else has is kept as it is.
+            whole && !self.undelivered.contains_key(id)
+        };
+        self.timeline.spent(until).filter(here).collect()
+    }
+
+    /// The body of an op is not here any more.
+    pub(super) fn lose_body(&mut self, id: OpId) {
+        self.bodiless.insert(id);
+        self.words.remove(&id);
+        self.mentions_me.remove(&id);
     }
 
     /// Takes away words that need not be in memory: the oldest, but none from `shown` on.
@@ -478,13 +521,10 @@ impl Room {
             self.excess += 1;
             return None;
         }
+        self.counts.insert(id);
         let none = || (String::new(), Mentions::default());
         let content = match self.kept.get(&id)? {
-            Kept::Other(content) => {
-                let (timeline, counts) = (&mut self.timeline, &mut self.counts);
-                counts.insert(id);
-                return timeline.take(id, author, content, direct);
-            }
+            Kept::Other(content) => return self.timeline.take(id, author, content, direct),
             Kept::Text => {
                 let (markdown, mentions) = none();
                 Content::Text(Text { markdown, reply: None, mentions })
@@ -494,7 +534,6 @@ impl Room {
                 Content::Edit(Edit { target: *target, markdown, mentions })
             }
         };
-        self.counts.insert(id);
         self.timeline.take(id, author, &content, direct)
     }
 
@@ -516,9 +555,9 @@ impl Room {
 
     /// Ops that may be opened now that there is a key, and that can be read from the store.
     pub(super) fn openable(&mut self) -> Vec<OpId> {
-        let waiting: BTreeSet<EpochId> = self.sealed.values().copied().collect();
+        let waiting: BTreeSet<EpochId> = self.sealed.values().map(|(epoch, _)| *epoch).collect();
         let open: Vec<_> = waiting.into_iter().filter(|it| self.keys(*it).is_some()).collect();
-        let ready = self.sealed.iter().filter(|(_, epoch)| open.contains(epoch));
+        let ready = self.sealed.iter().filter(|(_, (epoch, _))| open.contains(epoch));
         ready.map(|(id, _)| *id).filter(|id| self.ids.has(id)).collect()
     }
 

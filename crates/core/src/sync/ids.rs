@@ -176,11 +176,11 @@ impl IdSet {
     }
 
     /// Forgets all that was refused, so that it will be fetched and judged anew: what the
-    /// judgement rests on has changed.
-    pub fn forget_refused(&mut self) {
-        for id in std::mem::take(&mut self.refused).pieces.iter().flatten() {
-            self.all.remove(id);
-        }
+    /// judgement rests on has changed. Gives what that was.
+    pub fn forget_refused(&mut self) -> Vec<OpId> {
+        let refused: Vec<_> = std::mem::take(&mut self.refused).pieces.concat();
+        refused.iter().for_each(|id| _ = self.all.remove(id));
+        refused
     }
 
     /// Forgets all before `horizon`, and keeps it from coming back.
@@ -317,7 +317,7 @@ mod tests {
                         refused.retain(|id| id.hlc().0 >= horizon);
                     }
                     Step::ForgetRefused => {
-                        set.forget_refused();
+                        prop_assert!(set.forget_refused().iter().eq(&refused));
                         all.retain(|id| !refused.contains(id));
                         refused.clear();
                     }

@@ -4,43 +4,52 @@ use super::{Author, moderates};
 use crate::content::Reaction;
 use crate::id::Wallet;
 use crate::op::OpId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// All that is put to one op. Whose op that is may not be known yet, so that all is kept by who
 /// put it.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     edits: BTreeMap<Wallet, OpId>,
-    buried: BTreeSet<Wallet>,
-    moderated: bool,
+    /// The first tombstone of each wallet, and of any moderator.
+    buried: BTreeMap<Wallet, OpId>,
+    moderated: Option<OpId>,
     reactions: BTreeMap<(Wallet, String), (OpId, bool)>,
 }
 
 impl Marks {
-    /// An edit; the greatest of each wallet stands.
-    pub(super) fn edit(&mut self, id: OpId, by: Wallet) {
+    /// An edit; the greatest of each wallet stands. Gives the one that it was compared with.
+    pub(super) fn edit(&mut self, id: OpId, by: Wallet) -> OpId {
         let edit = self.edits.entry(by).or_insert(id);
-        *edit = (*edit).max(id);
+        let other = *edit;
+        *edit = other.max(id);
+        other
     }
 
     /// A tombstone.
-    pub(super) fn bury(&mut self, by: Author) {
-        self.buried.insert(by.wallet);
-        self.moderated |= moderates(by.role);
-    }
-
-    /// A reaction; the greatest of each wallet and emoji stands.
-    pub(super) fn react(&mut self, id: OpId, by: Wallet, reaction: &Reaction) {
-        let key = (by, reaction.emoji.clone());
-        let held = self.reactions.entry(key).or_insert((id, reaction.set));
-        if held.0 <= id {
-            *held = (id, reaction.set);
+    pub(super) fn bury(&mut self, id: OpId, by: Author) {
+        let first = self.buried.entry(by.wallet).or_insert(id);
+        *first = id.min(*first);
+        if moderates(by.role) {
+            self.moderated = Some(self.moderated.map_or(id, |first| first.min(id)));
         }
     }
 
-    /// Whether somebody took it away who may, if `author` wrote it.
-    pub(super) fn buried_by(&self, author: Wallet) -> bool {
-        self.moderated || self.buried.contains(&author)
+    /// A reaction; the greatest of each wallet and emoji stands. Gives the one that it was compared
+    /// with.
+    pub(super) fn react(&mut self, id: OpId, by: Wallet, reaction: &Reaction) -> OpId {
+        let key = (by, reaction.emoji.clone());
+        let held = self.reactions.entry(key).or_insert((id, reaction.set));
+        let (other, _) = *held;
+        if other <= id {
+            *held = (id, reaction.set);
+        }
+        other
+    }
+
+    /// The first word of somebody who may take it away, if `author` wrote it.
+    pub(super) fn buried_by(&self, author: Wallet) -> Option<OpId> {
+        self.moderated.into_iter().chain(self.buried.get(&author).copied()).min()
     }
 
     /// The edit that stands, if `author` wrote what it edits.

@@ -1,7 +1,7 @@
 //! A device with its rooms, its store in memory, and what it shows.
 
 use chats_core::certificate::DeviceCertificate;
-use chats_core::control::ControlItem;
+use chats_core::control::{ControlItem, EpochRecord};
 use chats_core::epoch::RoomTag;
 use chats_core::fixtures::{self, COMMUNITY, TestWallet};
 use chats_core::id::{DeviceKey, DeviceSecret, Wallet};
@@ -11,7 +11,9 @@ use chats_core::rooms::{
     RoomView, Rooms, Sending, View, Words,
 };
 use chats_core::seal::SealKey;
-use chats_core::store::{Batch, Change, Item, Memory, Reply, Request, SetId, Store, StoreError};
+use chats_core::store::{
+    Batch, Change, Item, Memory, Reply, Request, SetId, State, Store, StoreError,
+};
 use chats_core::time::Time;
 use futures::executor::block_on;
 use std::collections::{BTreeMap, VecDeque};
@@ -115,6 +117,36 @@ impl Person {
         self.disk = Memory::default();
         self.store = open_store(&self.disk, self.secret.seed()[0], 200 + self.starts);
         self.fails.push_back(StoreError::Gone);
+    }
+
+    /// How many bytes are kept of each op of a room, in the order of the room.
+    pub(crate) fn sizes(&self, room: RoomTag) -> Vec<u32> {
+        let request = Request::Entries { set: room.into(), after: None, limit: 1024 };
+        let Ok(Reply::Entries(entries)) = block_on(self.store.serve(request)) else {
+            panic!("no entries")
+        };
+        entries.iter().map(|entry| entry.size).collect()
+    }
+
+    /// An op was refused as it came by sync: only that is kept.
+    pub(crate) fn refuse(&mut self, room: RoomTag, id: OpId, received: Time) {
+        let mut batch = Batch::default();
+        let (bytes, state) = (Vec::new(), State::Received);
+        batch.change(room, Change::Append { id, bytes, state, received });
+        block_on(self.store.serve(Request::Commit(batch))).expect("there is space");
+    }
+
+    /// The newest epoch record that is kept.
+    pub(crate) fn newest_record(&self) -> EpochRecord {
+        let newest = Request::Newest { set: SetId::CONTROL, before: None, limit: 128 };
+        let Ok(Reply::Items(items)) = block_on(self.store.serve(newest)) else {
+            panic!("no items")
+        };
+        let records = items.iter().filter_map(|item| match ControlItem::decode(&item.bytes) {
+            Ok(ControlItem::Record(record)) => Some(*record),
+            _ => None,
+        });
+        records.max_by_key(|record| record.time).expect("a record")
     }
 
     /// The newest epoch record is lost on disk.
