@@ -268,7 +268,7 @@ impl Rooms {
         }
         let sending = room.keyring.sending().map(|record| record.epoch);
         let under = sending.and_then(|epoch| room.under.get(&epoch)).copied().unwrap_or_default();
-        if room.keyring.due(view, under).is_some() {
+        if room.leaks() || room.keyring.due(view, under).is_some() {
             let salt = self.log.seats.rolling(self.log.seats.newest()).unwrap_or_default();
             let wait = keyring::delay(own, &present, &salt, EPOCH_STEP);
             let at = *room.epoch_at.get_or_insert(now + wait);

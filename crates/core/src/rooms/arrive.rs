@@ -256,6 +256,7 @@ impl Rooms {
             }
             self.screen.touch(tag);
             self.screen.devices = true;
+            self.note_leak(tag);
             self.keep_secrets(tag, &before);
             self.reconsider(tag, &before, &write_keys, now);
             self.read_pages(tag);

@@ -4,9 +4,18 @@
 //! another list than the one that is known, and every now and then: a chain that takes blocks back
 //! may end up with another list of the same length, of which no version speaks.
 
+use super::restore::{name, named};
 use super::{Outgoing, Rooms};
-use crate::seats::{Change, Head, SeatsError};
+use crate::control::EpochRecord;
+use crate::epoch::RoomTag;
+use crate::history::Position;
+use crate::id::Wallet;
+use crate::seats::{Change, Head, Seats, SeatsError};
+use crate::small::SmallSet;
+use crate::store::{Batch, RowKind};
 use crate::time::{Duration, Time};
+use crate::wire;
+use zeroize::Zeroizing;
 
 /// How long after a reading it is read again although nobody speaks of news, at least, and how much
 /// later at most.
@@ -110,9 +119,11 @@ impl Rooms {
         self.have_read(now);
         self.changes.doubt = false;
         let known = self.log.seats.newest();
+        let before = (from < known).then(|| self.log.seats.clone());
         match self.log.seats.replace(from, changes, head) {
             Ok(()) => {
                 self.changes.compare(head.version);
+                self.take_back(before);
                 if (from, head.version) != (known, known) {
                     self.keep_changes(from);
                     self.everything_unsettled();
@@ -123,6 +134,36 @@ impl Rooms {
             Err(SeatsError::Digest) if from > 0 => self.ask_changes(0),
             Err(_) if self.is_other(head) => self.ask_changes(0),
             Err(_) => self.changes.compare(known),
+        }
+    }
+
+    /// Who had a seat by the list before, and never had one by that which is known now, may have
+    /// been given keys meanwhile. No change takes that seat away, so this is remembered.
+    fn take_back(&mut self, before: Option<Seats>) {
+        let Some(before) = before else { return };
+        let accounts = before.after(0).iter().map(|change| change.account);
+        let seats = &self.log.seats;
+        let had = accounts.filter(|it| before.ever(*it) && !seats.ever(*it));
+        let had: SmallSet<Wallet> = had.collect();
+        for room in self.rooms.values_mut() {
+            let kind = room.keyring.kind();
+            room.taken_back |= had.iter().any(|it| kind.is_some_and(|kind| kind.includes(*it)));
+        }
+    }
+
+    /// Notes of which epochs of a room a wallet may have keys whose seat was taken back.
+    pub(super) fn note_leak(&mut self, tag: RoomTag) {
+        let Some(room) = self.rooms.get_mut(&tag) else { return };
+        if !std::mem::take(&mut room.taken_back) {
+            return;
+        }
+        let leaked = room.keyring.sending().map(EpochRecord::position);
+        room.leaked = room.leaked.max(leaked);
+        if let Some(Position { version, generation }) = room.leaked {
+            let value = Zeroizing::new(wire::encode(&(version, generation)));
+            let mut batch = Batch::default();
+            batch.put(RowKind::Meta, &named(name::LEAKED, &[&tag.0]), value);
+            self.disk.commit(batch, Vec::new(), true);
         }
     }
 

@@ -8,6 +8,7 @@ use super::room::Loading;
 use super::{Rooms, room};
 use crate::control::ControlItem;
 use crate::epoch::{EpochId, EpochSecret, RoomTag};
+use crate::history::Position;
 use crate::id::DeviceKey;
 use crate::op::OpId;
 use crate::seats::{Change, Head};
@@ -29,6 +30,7 @@ pub(super) mod name {
     pub(in crate::rooms) const CHANGES: u8 = b'c';
     pub(in crate::rooms) const HEAD: u8 = b'h';
     pub(in crate::rooms) const READ: u8 = b'r';
+    pub(in crate::rooms) const LEAKED: u8 = b'l';
     pub(in crate::rooms) const APPROVED: u8 = b'a';
     pub(in crate::rooms) const EPOCH: u8 = b'e';
     pub(in crate::rooms) const PREKEY: u8 = b'p';
@@ -141,6 +143,14 @@ impl Rooms {
                     && let Some(room) = self.room(tag)
                 {
                     room.read = Some(read);
+                }
+            }
+            (RowKind::Meta, name::LEAKED) => {
+                let leaked = wire::decode("position", &value);
+                if let (Ok(tag), Ok((version, generation))) = (rest.try_into(), leaked)
+                    && let Some(room) = self.room(RoomTag(tag))
+                {
+                    room.leaked = Some(Position { version, generation });
                 }
             }
             (RowKind::Meta, name::APPROVED) => {

@@ -2,9 +2,9 @@
 
 use super::keys::Lacking;
 use crate::content::{Content, Edit, Mentions, Text};
-use crate::control::RoomKind;
+use crate::control::{EpochRecord, RoomKind};
 use crate::epoch::{EpochId, EpochKeys, RoomTag};
-use crate::history::{Fact, History, Judge, Reason, Verdict};
+use crate::history::{Fact, History, Judge, Position, Reason, Verdict};
 use crate::hlc::{Arrival, HybridClock};
 use crate::id::{Community, DeviceKey, Wallet};
 use crate::keyring::{Keyring, View};
@@ -117,6 +117,10 @@ pub(super) struct Room {
     pub(super) unsent: BTreeMap<OpId, Vec<u8>>,
     /// Of those, which wait for the record of their epoch to be delivered before they go out.
     pub(super) held: BTreeSet<OpId>,
+    /// The chain took back a seat of somebody who may have keys of this room.
+    pub(super) taken_back: bool,
+    /// Of which epochs: of those that stand no higher than this.
+    pub(super) leaked: Option<Position>,
     /// When the next epoch is to be made, if it is still due then.
     pub(super) epoch_at: Option<Time>,
     /// The epochs whose keys are missing.
@@ -205,6 +209,8 @@ impl Room {
             unsent: BTreeMap::new(),
             held: BTreeSet::new(),
             pace: BTreeMap::new(),
+            taken_back: false,
+            leaked: None,
             epoch_at: None,
             lacking: SmallMap::new(),
             unprepared: true,
@@ -551,6 +557,13 @@ impl Room {
     /// The last ops of a device that count, for a cut.
     pub(super) fn last_of(&self, device: DeviceKey) -> Vec<OpId> {
         self.history.last_beyond(device, &[], &|id| self.counts(id))
+    }
+
+    /// Whether somebody without a seat may have the key that is sent under, by a seat that the chain
+    /// took back.
+    pub(super) fn leaks(&self) -> bool {
+        let sending = self.keyring.sending().map(EpochRecord::position);
+        sending.zip(self.leaked).is_some_and(|(sending, leaked)| sending <= leaked)
     }
 
     /// Ops that may be opened now that there is a key, and that can be read from the store.

@@ -91,3 +91,40 @@ fn what_a_removed_member_said_before_stays() {
         assert_eq!(town.people[who].said(), ["one", "two", "three"], "person {who}");
     }
 }
+
+#[test]
+fn whose_seat_the_chain_takes_back_reads_no_more_of_what_is_written_then() {
+    for restarts in [false, true] {
+        let (mut town, room) = Town::with_room(3);
+        town.change(4, 1);
+        town.hear();
+        let late = town.come(4, 4);
+        (0..3).for_each(|one| town.link(one, late));
+        town.run(LONG);
+        town.open_all(room);
+        town.say(0, room, "for all four");
+        town.run(MOMENT);
+        assert_eq!(town.people[late].said(), ["for all four"]);
+        // By the chain four never had a seat, and nobody lost one.
+        town.change_at(town.list().newest(), 5, 1);
+        town.run(Duration::from_secs(20 * 60));
+        if restarts {
+            town.isolate(0);
+            town.restart(0);
+            town.bring_back(0);
+            town.open(0, room);
+            town.run(LONG);
+        }
+        town.say(0, room, "without four");
+        town.say(1, room, "neither");
+        town.run(LONG);
+        let all = ["for all four", "without four", "neither"];
+        (0..3).for_each(|who| assert_eq!(town.people[who].said(), all, "person {who}"));
+        assert_eq!(town.people[late].said(), ["for all four"]);
+        // One new epoch is enough.
+        let epochs = town.people[0].newest_record().generation;
+        town.say(0, room, "again");
+        town.run(MOMENT);
+        assert_eq!(town.people[0].newest_record().generation, epochs);
+    }
+}
