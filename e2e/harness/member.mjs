@@ -233,8 +233,8 @@ export class Member {
   }
 
   /** Waits until the page says of its connection what holds this text. */
-  async says(text) {
-    await this.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor();
+  async says(text, timeout) {
+    await this.page.getByRole("status", { name: "Connection" }).filter({ hasText: text }).waitFor({ timeout });
   }
 
   /** Ends the page's process, as a crash or the system would: nothing in it runs any more. */

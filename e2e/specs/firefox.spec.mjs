@@ -13,4 +13,5 @@ test("Firefox and Chromium hear each other", async (t) => {
     firefox.sees(await first, "connected"),
   ]);
   await Promise.all([chromium.hears(firefox), firefox.hears(chromium)]);
+  await chromium.diagnosed("a direct link to Firefox", ({ peers }) => peers.some(({ path }) => path === "webrtc"));
 }, { skip: NO_FIREFOX });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Forwarder } from "../harness/forwarder.mjs";
 import { pageWithRelays, REFUSED } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
+import { until } from "../harness/until.mjs";
 
 /** Waits until a member is linked directly to as many others. */
 const linked = (member, count) =>
@@ -30,11 +31,14 @@ const killAll = async (relays, all) => {
 };
 
 test("members are linked directly, and nothing is left on the relay", async (t) => {
-  const { all: [one, two] } = await members(t, [2, 3]);
+  const { relays, all: [one, two] } = await members(t, [2, 3]);
   await one.connect();
   await two.connect();
   await linked(one, 1);
   await linked(two, 1);
+  const count = (what) => relays.reduce((sum, { circuits }) => sum + circuits[what], 0);
+  // Long before the relays would end them, after half a minute.
+  await until("no circuit is left", () => count("begun") > 0 && count("begun") === count("ended"), 10_000);
   const { peers } = await one.doctor();
   assert.deepEqual(peers.map(({ path }) => path), ["webrtc"]);
 });
@@ -85,16 +89,22 @@ test("a pair that loses its way is mended through a third, without relay and wit
   // The links are given up, so that nothing but signalling through the third brings them back.
   await Promise.all([linked(one, 1), linked(two, 1)]);
   await Promise.all([one.hears(three), two.hears(three)]);
+  const [first, second, third] = await Promise.all([one, two, three].map(async (one) => (await one.doctor()).peer));
+  const row = (hearing, of) => hearing.find(({ peer }) => peer === of)?.hears.toSorted().join();
+  const table = (ofFirst, ofSecond) => ({ hearing }) =>
+    row(hearing, first) === ofFirst.toSorted().join() && row(hearing, second) === ofSecond.toSorted().join();
+  await three.diagnosed("the third is told that the two do not hear each other", table([third], [third]));
   between.cut = false;
   await Promise.all([one.hears(two, 30_000), two.hears(one, 30_000)]);
+  await three.diagnosed("it is told that they do again", table([second, third], [first, third]));
   await one.sees(two.at, { state: "connected" });
   await Promise.all([linked(one, 2), linked(two, 2)]);
 }, { limit: 90_000 });
 
 /** Says how long each of two did not hear the other. */
-async function outage(what, one, two) {
+async function outage(t, what, one, two) {
   const gaps = await Promise.all([one.hearsAgain(two), two.hearsAgain(one)]);
-  console.log(`  ${what}: no sound for ${gaps.map((gap) => (gap / 1000).toFixed(1)).join(" and ")} s; the aim is 3 s`);
+  t.note(`${what}: no sound for ${gaps.map((gap) => (gap / 1000).toFixed(1)).join(" and ")} s; the aim is 3 s`);
 }
 
 test("sound comes back without a click when the way between two ends for good", async (t) => {
@@ -106,7 +116,7 @@ test("sound comes back without a click when the way between two ends for good", 
   const before = await one.connections();
   await Promise.all([one.listensFor(two), two.listensFor(one)]);
   forwarder.between(one.page, two.page).sever();
-  await outage("a way that ended", one, two);
+  await outage(t, "a way that ended", one, two);
   await Promise.all([linked(one, 1), linked(two, 1)]);
   await one.sees(two.at, { state: "connected" });
   const { media } = await one.connections();
@@ -120,14 +130,16 @@ test("sound comes back without a click after a change of network", async (t) => 
   for (const member of [one, two]) await member.enter();
   await Promise.all([one.hears(two), two.hears(one)]);
   await Promise.all([linked(one, 1), linked(two, 1)]);
+  const before = await one.connections();
   await Promise.all([one.listensFor(two), two.listensFor(one)]);
   // All that the page had open is lost with the old network, and the browser says so.
   await one.profile.setOffline(true);
   forwarder.between(one.page, two.page).sever();
   await one.profile.setOffline(false);
-  await outage("another network", one, two);
+  await outage(t, "another network", one, two);
   await Promise.all([linked(one, 1), linked(two, 1)]);
   await one.sees(two.at, { state: "connected" });
+  assert.equal((await one.connections()).media, before.media, "the connection finds other paths, and is not made anew");
 }, { limit: 90_000 });
 
 test("a pair whose way ends for good finds another through a third, without relay and without a click", async (t) => {
@@ -140,6 +152,6 @@ test("a pair whose way ends for good finds another through a third, without rela
   await Promise.all([one.listensFor(two), two.listensFor(one)]);
   // As when a router forgets what it let through: no candidate that was told so far works again.
   forwarder.between(one.page, two.page).sever();
-  await outage("a way that ended, and no relay", one, two);
+  await outage(t, "a way that ended, and no relay", one, two);
   await Promise.all([linked(one, 2), linked(two, 2)]);
 }, { limit: 90_000 });

@@ -1,6 +1,7 @@
 // A relay that is away, comes up, dies and comes back.
 import { pageWithRelays, REFUSED } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
+import { until } from "../harness/until.mjs";
 
 test("a relay that is away is said to be, and is used once it comes up", async (t) => {
   t.expectConsole(REFUSED);
@@ -13,6 +14,27 @@ test("a relay that is away is said to be, and is used once it comes up", async (
   await relay.start();
   await member.says("Connected through 1 relay");
 });
+
+for (const [what, happens] of [
+  ["there is a network again", () => window.dispatchEvent(new Event("online"))],
+  ["somebody looks at the page", () => document.dispatchEvent(new Event("visibilitychange"))],
+]) {
+  test(`a relay that was away for long is tried at once when ${what}`, async (t) => {
+    t.expectConsole(REFUSED);
+    const { relays: [relay], url } = await pageWithRelays(t, { count: 1 });
+    await relay.stop();
+    const member = await t.member({ wallet: 2, url });
+    let tried = 0;
+    member.page.on("websocket", () => void (tried += 1));
+    await member.connect();
+    // The waits double: the next one is of 4 seconds and more.
+    await until("it was tried five times", () => tried >= 5, 30_000);
+    await member.says("No relay reachable, trying again");
+    await relay.start();
+    await member.page.evaluate(happens);
+    await member.says("Connected through 1 relay", 3_000);
+  });
+}
 
 test("a relay that dies in a meeting leaves the sound, and is found again", async (t) => {
   t.expectConsole(REFUSED);

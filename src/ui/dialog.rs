@@ -39,12 +39,10 @@ pub fn Dialog(
         on_cancel.run(());
     };
     // Browsers close at the second Escape whatever the page says.
-    let closed = move |_| {
-        match by_page.try_get_value() {
-            Some(0) if open.try_get_untracked() == Some(true) => on_cancel.run(()),
-            Some(1..) => by_page.update_value(|closings| *closings -= 1),
-            _ => {}
-        }
+    let closed = move |_| match by_page.try_get_value() {
+        Some(0) if open.try_get_untracked() == Some(true) => on_cancel.run(()),
+        Some(1..) => by_page.update_value(|closings| *closings -= 1),
+        _ => {}
     };
     let title_id = format!("{id}-title");
     let labelled_by = title_id.clone();

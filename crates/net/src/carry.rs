@@ -55,4 +55,4 @@ pub(crate) fn address() -> Multiaddr {
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
-mod tests;
+pub(crate) mod tests;

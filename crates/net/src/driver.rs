@@ -4,9 +4,11 @@
 //! shared or locked. While the application does not take events, no stream is read.
 
 mod devices;
+mod dialing;
 mod links;
 mod pipes;
 mod relays;
+mod silence;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 mod turn;
@@ -26,6 +28,7 @@ use chats_core::{
     small::{SmallMap, SmallSet},
 };
 use devices::Devices;
+use dialing::Dialing;
 use futures::{
     FutureExt, StreamExt,
     channel::mpsc,
@@ -58,17 +61,6 @@ use web_time::Instant;
 const TURN: &str = chats_core::turn::PROTOCOL;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// A tick this late means that the machine or the page slept: then silence proves nothing.
-const SLEPT: Duration = Duration::from_secs(3);
-/// A connection without an answered ping for so long is dead. Pings go out every 5 s.
-const SILENT: Duration = Duration::from_secs(12);
-/// How long a link may take to show that somebody is at the other end, when there is reason to
-/// doubt it.
-const SUSPENSE: Duration = Duration::from_secs(6);
-/// The same, if the device was reached in another way meanwhile: it is neither gone nor slow.
-const SHORT_SUSPENSE: Duration = Duration::from_secs(1);
-/// How often deadlines are looked at while a link is in suspense.
-const SHORT_TICK: Duration = Duration::from_millis(250);
 /// How long a connection that we end may take to send what was queued.
 const LINGER: Duration = Duration::from_secs(1);
 /// Events that wait for the application beside its queue; with more, everything stops.
@@ -91,10 +83,12 @@ pub(crate) struct Driver {
     /// Relays that were ever taken into the list.
     relays_made: u32,
     devices: Devices,
-    dialing: SmallMap<ConnectionId, DeviceKey>,
+    dialing: SmallMap<DeviceKey, Dialing>,
+    /// Dials on their way to devices to which another one was faster.
+    outpaced: SmallSet<ConnectionId>,
     /// When each connection last proved to be alive.
     heard: SmallMap<ConnectionId, Instant>,
-    /// Links at whose other end there may be nobody, and since when they owe an answer.
+    /// Connections at whose other end there may be nobody, and since when they owe an answer.
     suspects: SmallMap<ConnectionId, Instant>,
     /// With which linked member the next who help to dial begin.
     carried: usize,
@@ -140,6 +134,7 @@ impl Driver {
             relays_made: 0,
             devices: Devices::default(),
             dialing: SmallMap::new(),
+            outpaced: SmallSet::new(),
             heard: SmallMap::new(),
             suspects: SmallMap::new(),
             carried: 0,
@@ -211,18 +206,7 @@ impl Driver {
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::ConnectionEstablished {
-                peer_id,
-                connection_id,
-                endpoint,
-                concurrent_dial_errors,
-                ..
-            } => {
-                // Another one did what these did not.
-                let failed = concurrent_dial_errors.iter().flatten();
-                for relay in failed.filter_map(|(addr, _)| devices::relay_in(addr)) {
-                    self.relays.doubt(relay);
-                }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.heard.insert(connection_id, Instant::now());
                 let addr = match &endpoint {
                     ConnectedPoint::Dialer { address, .. } => address,
@@ -247,11 +231,10 @@ impl Driver {
                 self.device_closed(connection_id, &reason);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
-                let reason = dial_reason(&error);
-                if let Some(device) = self.dialing.remove(&connection_id) {
-                    self.tell(Event::DialFailed { device, reason });
-                } else if !self.link_refused(connection_id, &error) {
-                    self.relay_closed(connection_id, &reason);
+                if !self.dial_failed(connection_id, &error)
+                    && !self.link_refused(connection_id, &error)
+                {
+                    self.relay_closed(connection_id, &dial_reason(&error));
                 }
             }
             SwarmEvent::NewListenAddr { address, .. }
@@ -376,31 +359,19 @@ impl Driver {
 
     fn on_tick(&mut self) {
         let now = Instant::now();
-        let slept = now.saturating_duration_since(self.tick_due) > SLEPT;
-        let tick = if self.suspects.is_empty() { TICK } else { SHORT_TICK };
+        self.forgive(now.saturating_duration_since(self.tick_due));
+        let tick = if self.suspects.is_empty() { TICK } else { silence::SHORT_TICK };
         self.tick_due = now + tick;
         self.tick.reset(tick);
-        if slept {
-            self.heard.values_mut().for_each(|heard| *heard = now);
-            self.suspects.values_mut().for_each(|since| *since = now);
-        }
-        let over = |since: Instant, most| now.saturating_duration_since(since) >= most;
-        let silent = self.heard.iter().filter(|(_, since)| over(**since, SILENT));
-        let patience = |link| if self.devices.has_spare(link) { SHORT_SUSPENSE } else { SUSPENSE };
-        let suspects = self.suspects.iter().filter(|(link, since)| over(**since, patience(**link)));
-        let dead: Vec<_> = silent.chain(suspects).map(|(id, _)| *id).collect();
-        for connection in &dead {
-            // Closing takes a while where nobody answers.
-            self.device_closed(*connection, "it does not answer");
-        }
+        self.silence_due(now);
         let due = self.lingering.iter().filter(|(_, lingering)| lingering.until <= now);
         let due: Vec<_> = due.map(|(id, _)| *id).collect();
-        for connection in dead.into_iter().chain(due) {
-            self.heard.remove(&connection);
-            self.suspects.remove(&connection);
+        for connection in due {
             self.lingering.remove(&connection);
             self.swarm.close_connection(connection);
         }
+        self.dials_due(now);
+        self.circuits_due(now);
         self.relays_due(now);
         self.strangers_due(now);
         self.links_due(now);

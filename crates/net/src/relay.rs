@@ -6,6 +6,8 @@
 
 mod limits;
 mod meeting;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use crate::{

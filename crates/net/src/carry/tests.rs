@@ -4,6 +4,7 @@ use super::{MAX_CIRCUIT_BYTES, MAX_CIRCUIT_TIME, MAX_CIRCUITS, carrier};
 use crate::{
     behaviour::{HANDSHAKE, IDLE},
     linking::Linked,
+    native::sockets,
     noise::Noise,
     streams::{self, Happening},
 };
@@ -57,17 +58,18 @@ async fn start_carrier() -> (Multiaddr, Linked) {
 }
 
 /// Somebody connected to a carrier.
-struct Device {
+pub(crate) struct Device {
     swarm: Swarm<Client>,
     circuit: Multiaddr,
 }
 
 impl Device {
-    async fn start(carrier: &Multiaddr) -> Self {
+    pub(crate) async fn start(carrier: &Multiaddr) -> Self {
         let key = Keypair::generate_ed25519();
         let own = key.public().to_peer_id();
         let (circuits, client) = relay::client::new(own);
-        let transport = OrTransport::new(circuits, MemoryTransport::default())
+        let direct = OrTransport::new(MemoryTransport::default(), sockets());
+        let transport = OrTransport::new(circuits, direct)
             .upgrade(Version::V1)
             .authenticate(Noise::new(&key).unwrap())
             .multiplex(yamux::Config::default())
@@ -85,7 +87,7 @@ impl Device {
         device
     }
 
-    fn peer(&self) -> PeerId {
+    pub(crate) fn peer(&self) -> PeerId {
         *self.swarm.local_peer_id()
     }
 
@@ -101,7 +103,7 @@ impl Device {
     }
 
     /// Whether the carrier makes a reservation.
-    async fn reserves(&mut self) -> bool {
+    pub(crate) async fn reserves(&mut self) -> bool {
         self.swarm.listen_on(self.circuit.clone()).unwrap();
         self.until(|event| match event {
             SwarmEvent::Behaviour(ClientEvent::Circuits(
@@ -114,7 +116,7 @@ impl Device {
     }
 
     /// Whether a circuit to another comes about, and the bounds that the carrier names, if so.
-    async fn reaches(&mut self, other: PeerId) -> Option<(Duration, u64)> {
+    pub(crate) async fn reaches(&mut self, other: PeerId) -> Option<(Duration, u64)> {
         let addr = self.circuit.clone().with(Protocol::P2p(other));
         let options = DialOpts::peer_id(other)
             .addresses(vec![addr])
@@ -138,8 +140,55 @@ impl Device {
         .then(|| bounds.unwrap())
     }
 
+    /// Says as much to another as a circuit takes until it ends; how many bytes came back.
+    pub(crate) async fn echoes(&mut self, peer: PeerId) -> u64 {
+        let addr = self.circuit.clone().with(Protocol::P2p(peer));
+        self.swarm.dial(DialOpts::peer_id(peer).addresses(vec![addr]).build()).unwrap();
+        let connection = self
+            .until(|event| match event {
+                SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. }
+                    if peer_id == peer =>
+                {
+                    Some(connection_id)
+                }
+                _ => None,
+            })
+            .await;
+        self.swarm.behaviour_mut().streams.open(peer, connection, ECHO);
+        let stream = self
+            .until(|event| match event {
+                SwarmEvent::Behaviour(ClientEvent::Streams(event)) => match event.what {
+                    Happening::Opened(_, stream) => Some(stream),
+                    what => panic!("{what:?}"),
+                },
+                _ => None,
+            })
+            .await;
+        let (mut reader, mut writer) = stream.split();
+        let echoed = tokio::spawn(async move {
+            let (mut echoed, mut part) = (0, [0; 1024]);
+            loop {
+                if writer.write_all(&[7; 1024]).await.is_err() || writer.flush().await.is_err() {
+                    return echoed;
+                }
+                match reader.read(&mut part).await {
+                    Ok(count @ 1..) => echoed += count,
+                    _ => return echoed,
+                }
+            }
+        });
+        self.until(|event| match event {
+            SwarmEvent::ConnectionClosed { connection_id, .. } if connection_id == connection => {
+                Some(())
+            }
+            _ => None,
+        })
+        .await;
+        u64::try_from(echoed.await.unwrap()).unwrap()
+    }
+
     /// Answers others for good, and sends back what they say.
-    fn serve(mut self) {
+    pub(crate) fn serve(mut self) {
         tokio::spawn(async move {
             loop {
                 if let SwarmEvent::Behaviour(ClientEvent::Streams(event)) =
@@ -203,47 +252,7 @@ async fn a_member_carries_a_few_circuits_at_once_and_no_more() {
 #[tokio::test]
 async fn a_circuit_through_a_member_ends_once_it_carried_enough_to_make_a_link() {
     let (mut one, peer) = linked_two().await;
-    let addr = one.circuit.clone().with(Protocol::P2p(peer));
-    one.swarm.dial(DialOpts::peer_id(peer).addresses(vec![addr]).build()).unwrap();
-    let connection = one
-        .until(|event| match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } if peer_id == peer => {
-                Some(connection_id)
-            }
-            _ => None,
-        })
-        .await;
-    one.swarm.behaviour_mut().streams.open(peer, connection, ECHO);
-    let stream = one
-        .until(|event| match event {
-            SwarmEvent::Behaviour(ClientEvent::Streams(event)) => match event.what {
-                Happening::Opened(_, stream) => Some(stream),
-                what => panic!("{what:?}"),
-            },
-            _ => None,
-        })
-        .await;
-    let (mut reader, mut writer) = stream.split();
-    let echoed = tokio::spawn(async move {
-        let (mut echoed, mut part) = (0, [0; 1024]);
-        loop {
-            if writer.write_all(&[7; 1024]).await.is_err() || writer.flush().await.is_err() {
-                return echoed;
-            }
-            match reader.read(&mut part).await {
-                Ok(count @ 1..) => echoed += count,
-                _ => return echoed,
-            }
-        }
-    });
-    one.until(|event| match event {
-        SwarmEvent::ConnectionClosed { connection_id, .. } if connection_id == connection => {
-            Some(())
-        }
-        _ => None,
-    })
-    .await;
-    let echoed = u64::try_from(echoed.await.unwrap()).unwrap();
+    let echoed = one.echoes(peer).await;
     // All that travels counts, both ways.
     let most = MAX_CIRCUIT_BYTES / 2;
     assert!((MAX_CIRCUIT_BYTES / 4..=most).contains(&echoed), "{echoed} bytes");

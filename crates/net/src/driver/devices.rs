@@ -19,15 +19,10 @@ use crate::{
 use chats_core::{channel::Channel, id::DeviceKey, small::SmallMap};
 use futures::channel::mpsc;
 use libp2p::{
-    Multiaddr, PeerId, Stream, StreamProtocol,
-    core::ConnectedPoint,
-    multiaddr::Protocol,
-    swarm::{
-        ConnectionId,
-        dial_opts::{DialOpts, PeerCondition},
-    },
+    Multiaddr, PeerId, Stream, StreamProtocol, core::ConnectedPoint, multiaddr::Protocol,
+    swarm::ConnectionId,
 };
-use std::{num::NonZeroU8, time::Duration};
+use std::time::Duration;
 use web_time::Instant;
 
 /// Frames that wait on one channel of one device.
@@ -61,23 +56,32 @@ pub(super) struct Session {
 pub(super) struct Connection {
     path: Path,
     /// Who carries it.
-    carrier: Option<PeerId>,
-    since: Instant,
+    pub(super) carrier: Option<PeerId>,
+    pub(super) since: Instant,
     /// A channel runs on it.
     pub(super) used: bool,
     /// We made it in case that the link does not answer.
     pub(super) spare: bool,
+    /// It was asked for an answer, since no hello came.
+    pub(super) asked: bool,
 }
 
 impl Connection {
     fn new(endpoint: &ConnectedPoint) -> Self {
         let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
-        Self { path, carrier: carrier(endpoint), since: Instant::now(), used: false, spare: false }
+        Self { path, carrier: carrier(endpoint), used: false, ..Self::link() }
     }
 
     /// The link that a session moves to.
     pub(super) fn link() -> Self {
-        Self { path: Path::Direct, carrier: None, since: Instant::now(), used: true, spare: false }
+        Self {
+            path: Path::Direct,
+            carrier: None,
+            since: Instant::now(),
+            used: true,
+            spare: false,
+            asked: false,
+        }
     }
 }
 
@@ -161,11 +165,9 @@ impl Devices {
         self.0.get(&device).is_some_and(|session| session.connections.contains_key(&connection))
     }
 
-    /// Whether there is a circuit in case that this link does not answer.
-    pub(super) fn has_spare(&self, link: ConnectionId) -> bool {
-        let mut sessions = self.0.values();
-        let session = sessions.find(|session| session.direct.link() == Some(link));
-        session.is_some_and(|session| session.connections.values().any(|it| it.spare))
+    /// The link to a device.
+    pub(super) fn link(&self, device: DeviceKey) -> Option<ConnectionId> {
+        self.0.get(&device)?.direct.link()
     }
 
     fn strangers(&self) -> usize {
@@ -174,54 +176,19 @@ impl Devices {
 }
 
 impl Driver {
-    pub(super) fn dial(&mut self, device: DeviceKey) {
-        if !self.devices.connected(device) {
-            self.dial_circuit(device);
-        }
-    }
-
-    /// Dials a device, connected or not, unless it is being dialled.
-    pub(super) fn dial_circuit(&mut self, device: DeviceKey) {
-        if self.dialing.values().any(|other| *other == device) {
-            return;
-        }
-        let fail = |reason: &str| Event::DialFailed { device, reason: reason.to_owned() };
-        let Some(peer) = identity::peer_id(device).filter(|_| device != self.own()) else {
-            return self.tell(fail("this is no other device"));
-        };
-        let circuit = |addr: Multiaddr| addr.with(Protocol::P2pCircuit).with(Protocol::P2p(peer));
-        let relays = self.relays.towards(device);
-        let carriers = self.carriers();
-        let circuits: Vec<_> = relays.into_iter().chain(carriers).map(circuit).collect();
-        if circuits.is_empty() {
-            return self.tell(fail("no relay and no member is connected who could help"));
-        }
-        let options = DialOpts::peer_id(peer)
-            .addresses(circuits)
-            .condition(PeerCondition::Always)
-            .override_dial_concurrency_factor(NonZeroU8::MIN)
-            .build();
-        let connection = options.connection_id();
-        match self.swarm.dial(options) {
-            Ok(()) => {
-                self.dialing.insert(connection, device);
-            }
-            Err(error) => self.tell(fail(&super::dial_reason(&error))),
-        }
-    }
-
     pub(super) fn device_connected(
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
-        self.dialing.remove(&connection);
         let incoming = endpoint.is_listener();
         let begun = Connection::new(endpoint);
         let path = begun.path;
-        let device = identity::device(peer).filter(|_| incoming || path == Path::Circuit);
-        // Else it is a relay that was taken off the list meanwhile.
+        let device = identity::device(peer).filter(|device| {
+            incoming || (self.dial_stands(*device, connection) && path == Path::Circuit)
+        });
+        // Else another circuit was there first, or it is a relay that was taken off the list.
         let Some(device) = device else {
             self.swarm.close_connection(connection);
             return;

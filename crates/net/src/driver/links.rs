@@ -294,44 +294,6 @@ impl Driver {
         self.swarm.close_connection(link);
     }
 
-    /// Finds out whether a device still answers.
-    pub(super) fn check(&mut self, device: DeviceKey) {
-        let Some(session) = self.devices.0.get(&device) else { return };
-        if session.direct.link().is_some() {
-            self.suspect(device);
-            // In case that it does not, which costs nothing if it does.
-            self.dial_circuit(device);
-        } else {
-            // What carries a circuit tells by itself when it is gone.
-            self.tell(Event::Answers(device));
-        }
-    }
-
-    /// There is reason to doubt that anybody is at the other end of a device's link. It must show
-    /// soon, for the browser at this end notices late.
-    pub(super) fn suspect(&mut self, device: DeviceKey) {
-        let Some(session) = self.devices.0.get(&device) else { return };
-        let Some(link) = session.direct.link() else { return };
-        let peer = session.peer;
-        if !self.suspects.contains_key(&link) {
-            self.suspects.insert(link, Instant::now());
-            // To be opened is all that is asked of this stream.
-            let protocol = StreamProtocol::new(proof::PROTOCOL);
-            self.swarm.behaviour_mut().streams.open(peer, link, protocol);
-            self.wake_within(super::SHORT_TICK);
-        }
-    }
-
-    /// A connection shows that somebody is at the other end.
-    pub(super) fn answered(&mut self, peer: PeerId, connection: ConnectionId) {
-        if self.suspects.remove(&connection).is_some()
-            && let Some(device) = identity::device(peer)
-        {
-            self.drop_spares(device);
-            self.tell(Event::Answers(device));
-        }
-    }
-
     /// Members at whom others may be reachable, other ones each time.
     pub(super) fn carriers(&mut self) -> Vec<Multiaddr> {
         let linked = |session: &&Session| {

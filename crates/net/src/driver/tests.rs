@@ -9,6 +9,7 @@ mod links;
 mod relays;
 mod turn;
 mod unproven;
+mod wire;
 
 use crate::{
     behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet, Signalling},

@@ -46,7 +46,8 @@ pub(super) fn circuits(max_reservations: usize, max_circuit_time: Duration) -> r
         reservation_duration: Duration::from_secs(60 * 60),
         reservation_rate_limiters: Vec::new(),
         max_circuits: MAX_CIRCUITS,
-        max_circuits_per_peer: MAX_CIRCUITS_PER_PEER,
+        // libp2p refuses a circuit to whoever has more than so many.
+        max_circuits_per_peer: MAX_CIRCUITS_PER_PEER - 1,
         max_circuit_duration: max_circuit_time,
         max_circuit_bytes: MAX_CIRCUIT_BYTES,
         circuit_src_rate_limiters: Vec::new(),

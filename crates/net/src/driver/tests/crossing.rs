@@ -149,6 +149,12 @@ async fn cross(relay: &RelayTask, order: [End; 4], talk: usize) {
     for _ in 0..20 {
         pair.talk().await;
     }
+    // So does gossip, which a link that was closed does not take with it.
+    for (from, to) in [(0, 1), (1, 0)] {
+        let frame = vec![from as u8; 4];
+        pair.devices[from].tell(Command::Publish { topic: TOPIC, frame: frame.clone() });
+        assert_eq!(pair.devices[to].heard().await, frame);
+    }
 }
 
 #[tokio::test]

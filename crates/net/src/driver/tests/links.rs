@@ -45,7 +45,7 @@ impl Device {
         .await
     }
 
-    async fn gossip_reaches(&mut self, other: DeviceKey) {
+    pub(super) async fn gossip_reaches(&mut self, other: DeviceKey) {
         self.until("gossip reaches", |event| {
             matches!(event, Event::GossipReaches(device) if *device == other).then_some(())
         })
@@ -53,7 +53,7 @@ impl Device {
     }
 
     /// The next gossip, which is passed on.
-    async fn heard(&mut self) -> Vec<u8> {
+    pub(super) async fn heard(&mut self) -> Vec<u8> {
         let (source, id, frame) = self
             .until("gossip", |event| match event {
                 Event::Gossip { source, id, frame } => Some((*source, *id, frame.clone())),
