@@ -1,9 +1,13 @@
-//! Everything that reads bytes of others, by name: for libFuzzer (the program of this crate), and
-//! for the tests, which replay what it found.
+//! Everything that reads bytes of others, by name: for libFuzzer (the program of this crate), for
+//! the tests, which replay what it found, and for their smoke, which changes that at random.
 //!
 //! No decoder may panic, and what a codec of ours reads it must write back as the same bytes.
 #![forbid(unsafe_code)]
 
+mod backup;
+mod chain;
+pub mod corpus;
+pub mod mutation;
 mod sync;
 
 use chats_core::{
@@ -15,16 +19,17 @@ use chats_core::{
     gossip::GossipMessage,
     hello::HelloMessage,
     id::{Community, MeetingName, Registry, Wallet},
+    markdown,
     op::{Body, Envelope, Header, OpId},
     presence::MeetingMessage,
-    rooms::{RoomGossip, SealedTyping},
+    rooms::{RoomGossip, SealedTyping, Typing},
     sync::SyncMessage,
     time::Time,
     turn::{self, TurnAnswer},
-    wire,
+    wire, wrap,
 };
 use chats_net::{
-    Multiaddr, frame, identity,
+    Multiaddr, address as relays, frame, identity,
     meet::{Reply, Request},
 };
 use chats_webrtc::{
@@ -40,15 +45,19 @@ use minicbor::{Decode, Encode};
 pub type Read = fn(&[u8]);
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-pub const DECODERS: [(&str, Read); 22] = [
+pub const DECODERS: [(&str, Read); 27] = [
     ("address", |data| text(data, read_address)),
+    ("backup", backup::read_backup),
     ("certificate", cbor::<DeviceCertificate>),
+    ("chain", chain::read_answers),
     ("config", |data| text(data, |text| drop(Config::parse(text)))),
     ("content", read_content),
     ("control", read_control),
     ("frame", read_frames),
     ("gossip", cbor::<GossipMessage>),
+    ("grant", read_grant),
     ("hello", cbor::<HelloMessage>),
+    ("markdown", |data| text(data, |text| drop(markdown::parse(text)))),
     ("meet-reply", cbor::<Reply>),
     ("meet-request", cbor::<Request>),
     ("meeting", cbor::<MeetingMessage>),
@@ -61,6 +70,7 @@ pub const DECODERS: [(&str, Read); 22] = [
     ("sync", read_sync),
     ("sync-session", sync::read_session),
     ("turn", read_turn),
+    ("typing", cbor::<Typing>),
     ("webrtc-signalling", read_signalling),
     ("webrtc-stream", read_stream),
 ];
@@ -85,6 +95,7 @@ fn cbor<T: Encode<()> + for<'b> Decode<'b, ()>>(data: &[u8]) {
 
 fn read_address(text: &str) {
     drop(MeetingName::parse(text));
+    drop(relays::read(text));
     if let Ok(addr) = text.parse::<Multiaddr>() {
         drop(identity::split_peer(&addr));
         drop(address::parse(&addr));
@@ -96,6 +107,12 @@ fn read_frames(data: &[u8]) {
     let mut stream = Cursor::new(data);
     while let Ok(Some(frame)) = block_on(frame::read(&mut stream, 1000)) {
         assert!(frame.len() <= 1000);
+    }
+}
+
+fn read_grant(data: &[u8]) {
+    if let Some(keys) = wrap::read_keys(data) {
+        assert_eq!(wire::encode(&keys), data);
     }
 }
 

@@ -19,9 +19,9 @@ const FLAGS: &str = "--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Ccodege
                      -Cllvm-args=-sanitizer-coverage-pc-table \
                      -Cllvm-args=-sanitizer-coverage-trace-compares";
 /// The longest input that is kept in the repository, in bytes.
-const MAX_KEPT: u32 = 700;
+const MAX_KEPT: u32 = 600;
 /// The most inputs of one decoder that are kept there.
-const KEPT: usize = 100;
+const KEPT: usize = 40;
 
 /// Runs each decoder, or the one named so, for some seconds, and keeps what it finds.
 pub(crate) fn run(decoder: Option<&str>, seconds: u32) -> Result<()> {
@@ -76,9 +76,17 @@ impl Fuzzer {
         Ok(listed.lines().map(str::to_owned).collect())
     }
 
+    /// Where the inputs of a decoder grow, from those that are kept.
     fn corpus(&self, decoder: &str) -> Result<PathBuf> {
         let corpus = self.folder.join("corpus").join(decoder);
         fs::create_dir_all(&corpus)?;
+        for (number, line) in
+            fs::read_to_string(kept(decoder)).unwrap_or_default().lines().enumerate()
+        {
+            let bytes = alloy_primitives::hex::decode(line)
+                .with_context(|| format!("line {} of the inputs of {decoder}", number + 1))?;
+            fs::write(corpus.join(format!("kept-{number}")), bytes)?;
+        }
         Ok(corpus)
     }
 
@@ -106,13 +114,18 @@ impl Fuzzer {
             lines.push(input.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         }
         lines.sort_by_key(|line| (line.len(), line.clone()));
-        lines.truncate(KEPT);
-        let kept = tools::repository().join("fuzz/corpus");
-        fs::create_dir_all(&kept)?;
-        let file = kept.join(decoder).with_extension("hex");
+        // Short and long ones: what is far from right is short.
+        let step = lines.len().div_ceil(KEPT).max(1);
+        let lines: Vec<_> = lines.into_iter().rev().step_by(step).collect();
+        let file = kept(decoder);
         fs::write(&file, lines.join("\n") + "\n")
             .with_context(|| format!("cannot write {}", file.display()))
     }
+}
+
+/// The inputs of a decoder that are kept in the repository.
+fn kept(decoder: &str) -> PathBuf {
+    tools::repository().join("fuzz/corpus").join(decoder).with_extension("hex")
 }
 
 /// What this machine's compiler builds for.

@@ -28,6 +28,8 @@ pub(crate) enum Tier {
     Unit,
     /// Many nodes on a virtual clock
     Simulation,
+    /// Random bytes for all that reads bytes of others, 90 seconds long
+    Fuzz,
     /// Which crate may depend on which
     Layering,
     /// Licences, sources and banned packages
@@ -68,6 +70,7 @@ impl Tier {
             Self::Lints => rust::lints(),
             Self::Unit => rust::unit(filter),
             Self::Simulation => rust::simulation(filter),
+            Self::Fuzz => rust::fuzz(),
             Self::Layering => layering::run(),
             Self::Deny => policy::run(),
             Self::Contracts => contracts::run(filter),

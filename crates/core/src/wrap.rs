@@ -139,8 +139,13 @@ pub fn open_grant<'a>(
     prekeys: impl IntoIterator<Item = &'a PrekeySecret>,
 ) -> Option<Vec<(EpochId, EpochSecret)>> {
     let info = grant_info(grant.community, grant.room_tag, grant.to);
-    let plain = Zeroizing::new(open(prekeys, &info, &grant.encapsulated, &grant.sealed)?);
-    let keys: Vec<(EpochId, EpochSecret)> = wire::decode("keys of a grant", &plain).ok()?;
+    read_keys(&Zeroizing::new(open(prekeys, &info, &grant.encapsulated, &grant.sealed)?))
+}
+
+/// Reads what was sealed in a grant; `None` if these are no keys, or too many.
+#[must_use]
+pub fn read_keys(plain: &[u8]) -> Option<Vec<(EpochId, EpochSecret)>> {
+    let keys: Vec<(EpochId, EpochSecret)> = wire::decode("keys of a grant", plain).ok()?;
     (keys.len() <= Grant::MAX_KEYS).then_some(keys)
 }
 

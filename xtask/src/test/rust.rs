@@ -55,21 +55,30 @@ pub(super) fn unit(filter: Option<&str>) -> Result<Count> {
     if let Err(missing) = programs(["pebble", "pebble-challtestsrv"], ["pebble", "pebble"])? {
         eprintln!("{missing}");
     }
-    let packages = layering::default_members()?;
-    let native = packages.iter().map(String::as_str).filter(|name| *name != SIMULATION);
-    cargo_test(native, filter)
+    cargo_test(native()?, &[], filter)
+}
+
+/// Random bytes for all that reads bytes of others.
+pub(super) fn fuzz() -> Result<Count> {
+    // With the packages of the unit tests, so that nothing is built again with other features.
+    cargo_test(native()?, &["--test", "smoke"], None)
 }
 
 pub(super) fn simulation(filter: Option<&str>) -> Result<Count> {
-    cargo_test([SIMULATION], filter)
+    cargo_test([SIMULATION.to_owned()], &[], filter)
 }
 
-fn cargo_test<'a>(
-    packages: impl IntoIterator<Item = &'a str>,
+fn native() -> Result<impl Iterator<Item = String>> {
+    Ok(layering::default_members()?.into_iter().filter(|name| name != SIMULATION))
+}
+
+fn cargo_test(
+    packages: impl IntoIterator<Item = String>,
+    targets: &[&str],
     filter: Option<&str>,
 ) -> Result<Count> {
     let mut cargo = tools::cargo()?;
-    cargo.args(["test", "--locked", "--no-fail-fast"]);
-    cargo.args(packages.into_iter().flat_map(|package| ["--package", package]));
+    cargo.args(["test", "--locked", "--no-fail-fast"]).args(targets);
+    cargo.args(packages.into_iter().flat_map(|package| ["--package".to_owned(), package]));
     count::tests("cargo test", cargo.args(filter))
 }
