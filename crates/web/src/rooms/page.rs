@@ -39,6 +39,11 @@ const SILENT_ROUNDS: u32 = 3;
 /// The same while its module is being fetched.
 const LOADING_ROUNDS: u32 = 24;
 
+/// How often other tasks have their turn before anything is shown, when something was handed to the
+/// network: the network's own, that of the link, and one between them. Drawing takes longer than
+/// all of these.
+const TURNS: u32 = 3;
+
 /// The name of the `meta` element that says where the worker's script is.
 const ELEMENT: &str = "meta[name=rooms-worker]";
 
@@ -82,6 +87,8 @@ struct Inner {
     /// What the rooms want done; `None` marks the end of a message of the worker. No more than the
     /// worker sends without being told that they were taken.
     out: VecDeque<Option<Outgoing>>,
+    /// How many turns what is to be shown still waits.
+    turns: u32,
     waker: Option<Waker>,
     this: Weak<RefCell<Self>>,
 }
@@ -120,6 +127,7 @@ impl RoomsWorker {
                 offline: false,
                 network: None,
                 out: VecDeque::new(),
+                turns: 0,
                 waker: None,
                 this: this.clone(),
             })
@@ -167,9 +175,19 @@ impl Stream for RoomsWorker {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outgoing>> {
         let mut inner = self.0.borrow_mut();
+        if inner.turns > 0 && matches!(inner.out.front(), Some(Some(Outgoing::Show(_)))) {
+            inner.turns -= 1;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             match inner.out.pop_front() {
-                Some(Some(outgoing)) => return Poll::Ready(Some(outgoing)),
+                Some(Some(outgoing)) => {
+                    if let Outgoing::Publish { .. } | Outgoing::Send { .. } = outgoing {
+                        inner.turns = TURNS;
+                    }
+                    return Poll::Ready(Some(outgoing));
+                }
                 Some(None) => inner.say(&ToWorker::Took),
                 None => break,
             }

@@ -7,7 +7,10 @@ use chats_core::rooms::{Action, Incoming, Keeping, Outgoing, View};
 use chats_core::wire;
 use futures::StreamExt;
 use js_sys::Array;
+use std::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Blob, BlobPropertyBag, Element, Url};
 
@@ -130,6 +133,26 @@ async fn what_the_rooms_are_told_arrives_in_order_however_much_it_is() {
     for version in 0..300 {
         assert_eq!(told(&mut rooms).await, Incoming::Version { version });
     }
+}
+
+#[wasm_bindgen_test]
+async fn what_is_published_is_on_its_way_before_anything_is_shown() {
+    let shown = Outgoing::Show(Box::new(View::Keeping(Keeping::Good)));
+    let out = wire::encode(&ToPage::Did { handled: 1, out: vec![published(&[1]), shown.clone()] });
+    let _place = Place::of(&format!(
+        "if (data[1] === 0) say(open);
+         if (data[1] === 1) say({out:?});"
+    ));
+    let mut rooms = rooms();
+    rooms.start();
+    rooms.tell(Incoming::Version { version: 1 });
+    assert_eq!(next(&mut rooms).await, published(&[1]));
+    let sent = Rc::new(Cell::new(false));
+    let link = Rc::clone(&sent);
+    // The network's task wakes that of a link, which sends it.
+    spawn_local(async { spawn_local(async move { link.set(true) }) });
+    assert_eq!(next(&mut rooms).await, shown);
+    assert!(sent.get());
 }
 
 #[wasm_bindgen_test]
