@@ -244,9 +244,7 @@ impl Driver {
                 self.tell(Event::Listening(address.with(Protocol::P2p(own))));
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
-                let reason = reason
-                    .map_or_else(|error| root_cause(&error), |()| "no longer reserved".to_owned());
-                self.reservation_ended(listener_id, &reason);
+                self.reservation_ended(listener_id, reason);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Relay(
                 relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. },

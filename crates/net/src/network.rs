@@ -207,6 +207,8 @@ pub enum RelayState {
     Failed {
         /// Why, for people.
         reason: String,
+        /// It answers, and by our clock what it promises is over: our clock is ahead of its.
+        clock_ahead: bool,
         /// When it is tried again; `None` if its address is unusable.
         retry_in: Option<Duration>,
     },

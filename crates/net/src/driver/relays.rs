@@ -31,11 +31,13 @@ use libp2p::{
     Multiaddr, PeerId, Stream, StreamProtocol,
     core::{ConnectedPoint, transport::ListenerId},
     multiaddr::Protocol,
+    relay::outbound::hop::ProtocolViolation,
     swarm::{
         ConnectionId,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
+use std::io;
 use std::time::Duration;
 use web_time::Instant;
 
@@ -236,7 +238,8 @@ impl Driver {
             self.tell(Event::Relay { addr, state: RelayState::Standby });
         }
         for (addr, reason) in refused {
-            let state = RelayState::Failed { reason: reason.to_owned(), retry_in: None };
+            let reason = reason.to_owned();
+            let state = RelayState::Failed { reason, clock_ahead: false, retry_in: None };
             self.tell(Event::Relay { addr, state });
         }
         for mut relay in dropped {
@@ -412,15 +415,24 @@ impl Driver {
         true
     }
 
-    pub(super) fn reservation_ended(&mut self, listener: ListenerId, reason: &str) {
+    pub(super) fn reservation_ended(&mut self, listener: ListenerId, why: Result<(), io::Error>) {
         let relay = self.relays.0.iter().find(|relay| relay.listener() == Some(listener));
-        if let Some(connection) = relay.and_then(Relay::connection) {
-            self.relay_closed(connection, reason);
+        let Some(connection) = relay.and_then(Relay::connection) else { return };
+        match why {
+            Ok(()) => self.relay_closed(connection, "no longer reserved"),
+            Err(error) if is_over(&error) => {
+                self.relay_failed(connection, "this device's clock is ahead of the relay's", true);
+            }
+            Err(error) => self.relay_closed(connection, &super::root_cause(&error)),
         }
     }
 
     /// The connection to a relay is gone or of no use: tries again later.
     pub(super) fn relay_closed(&mut self, connection: ConnectionId, reason: &str) {
+        self.relay_failed(connection, reason, false);
+    }
+
+    fn relay_failed(&mut self, connection: ConnectionId, reason: &str, clock_ahead: bool) {
         let Some(relay) = self.relays.0.iter_mut().find(|r| r.connection() == Some(connection))
         else {
             return;
@@ -434,7 +446,8 @@ impl Driver {
         let wait = relay.backoff.next(&mut self.rng);
         relay.stage = Stage::Waiting { until: now + wait };
         let mut listing = std::mem::take(&mut relay.listing);
-        let state = RelayState::Failed { reason: reason.to_owned(), retry_in: Some(wait) };
+        let (reason, retry_in) = (reason.to_owned(), Some(wait));
+        let state = RelayState::Failed { reason, clock_ahead, retry_in };
         let event = Event::Relay { addr: relay.addr.clone(), state };
         self.tell(event);
         self.swarm.close_connection(connection);
@@ -467,6 +480,33 @@ impl Driver {
     }
 }
 
+/// Whether a reservation was refused here because it ends before it begins, by our clock.
+fn is_over(error: &(dyn std::error::Error + 'static)) -> bool {
+    let said = |error: &&(dyn std::error::Error + 'static)| {
+        matches!(
+            error.downcast_ref::<ProtocolViolation>(),
+            Some(ProtocolViolation::InvalidReservationExpiration)
+        )
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(|error| said(&error))
+}
+
 fn is_peer(part: Protocol<'_>) -> bool {
     matches!(part, Protocol::P2p(_) | Protocol::P2pCircuit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libp2p::relay::{client::transport::Error, outbound::hop::ReserveError};
+
+    #[test]
+    fn a_reservation_that_is_over_before_it_begins_is_told_from_others() {
+        let ended = |violation| {
+            is_over(&io::Error::other(Error::Reservation(ReserveError::Protocol(violation))))
+        };
+        assert!(ended(ProtocolViolation::InvalidReservationExpiration));
+        assert!(!ended(ProtocolViolation::NoAddressesInReservation));
+        assert!(!is_over(&io::Error::other(Error::Reservation(ReserveError::Refused))));
+    }
 }

@@ -100,7 +100,7 @@ async fn relays_taken_off_the_list_are_left_and_unusable_ones_are_named() {
             _ => None,
         })
         .await;
-    let RelayState::Failed { reason, retry_in: None } = state else { panic!("{state:?}") };
+    let RelayState::Failed { reason, retry_in: None, .. } = state else { panic!("{state:?}") };
     assert!(reason.contains("/p2p/"), "{reason}");
     first.disconnected(second.key).await;
 }
@@ -113,7 +113,7 @@ async fn a_relay_that_nobody_runs_fails_with_a_reason_and_a_time() {
     let mut device = Device::start(1, vec![addr]);
     device
         .until("a failure", |event| match event {
-            Event::Relay { state: RelayState::Failed { reason, retry_in }, .. } => {
+            Event::Relay { state: RelayState::Failed { reason, retry_in, .. }, .. } => {
                 assert!(reason.contains("refused"), "{reason}");
                 assert!(retry_in.is_some());
                 Some(())

@@ -105,6 +105,18 @@ pub(super) async fn linked_pair(relay: &RelayTask) -> (Device, Device) {
     (a, b)
 }
 
+/// A frame comes to the other.
+async fn reaches(from: &mut Device, to: &mut Device, words: &[u8]) {
+    from.send(to.key, words);
+    assert_eq!(to.received().await, words);
+}
+
+/// What either of the two publishes comes to the other.
+async fn both_hear(one: &mut Device, other: &mut Device) {
+    one.gossip_reaches(other.key).await;
+    other.gossip_reaches(one.key).await;
+}
+
 #[tokio::test]
 async fn everything_moves_to_the_link_in_order_and_nothing_is_lost() {
     let relay = RelayTask::start().await;
@@ -122,25 +134,21 @@ async fn everything_moves_to_the_link_in_order_and_nothing_is_lost() {
     let (to_b, to_a) = (b.key, a.key);
     futures::join!(talk(&mut a, to_b), talk(&mut b, to_a));
     relay.stop();
-    a.send(b.key, b"without a relay");
-    assert_eq!(b.received().await, b"without a relay");
-    b.send(a.key, b"neither");
-    assert_eq!(a.received().await, b"neither");
+    reaches(&mut a, &mut b, b"without a relay").await;
+    reaches(&mut b, &mut a, b"neither").await;
 }
 
 #[tokio::test]
 async fn talk_and_gossip_go_on_when_the_relay_is_gone() {
     let relay = RelayTask::start().await;
     let (mut a, mut b) = linked_pair(&relay).await;
-    a.gossip_reaches(b.key).await;
-    b.gossip_reaches(a.key).await;
+    both_hear(&mut a, &mut b).await;
     relay.stop();
     a.tell(Command::Publish { topic: TOPIC, frame: b"one".to_vec() });
     assert_eq!(b.heard().await, b"one");
     b.tell(Command::Publish { topic: TOPIC, frame: b"two".to_vec() });
     assert_eq!(a.heard().await, b"two");
-    a.send(b.key, b"three");
-    assert_eq!(b.received().await, b"three");
+    reaches(&mut a, &mut b, b"three").await;
 }
 
 #[tokio::test]
@@ -177,8 +185,7 @@ async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
         let (by_a, by_b) = futures::join!(a.link_failed(), b.link_failed());
         assert_eq!((by_a, by_b), (seen_by_a, !seen_by_a));
     }
-    a.send(b.key, b"still");
-    assert_eq!(b.received().await, b"still");
+    reaches(&mut a, &mut b, b"still").await;
 }
 
 #[tokio::test]
@@ -194,8 +201,7 @@ async fn a_link_that_is_not_taken_comes_to_nothing_until_links_are_taken_again()
     });
     assert_eq!(offered.await, a.key);
     assert!(!a.link_failed().await);
-    a.send(b.key, b"still");
-    assert_eq!(b.received().await, b"still");
+    reaches(&mut a, &mut b, b"still").await;
     b.takes_links = true;
     link(&mut a, &mut b).await;
 }
@@ -209,8 +215,7 @@ async fn two_who_are_linked_to_a_third_find_each_other_without_a_relay() {
     c.tell(Command::Subscribe(TOPIC));
     meet(&mut c, &mut b).await;
     link(&mut c, &mut b).await;
-    c.gossip_reaches(b.key).await;
-    b.gossip_reaches(c.key).await;
+    both_hear(&mut c, &mut b).await;
     relay.stop();
     for device in [&mut a, &mut b, &mut c] {
         device
@@ -227,16 +232,14 @@ async fn two_who_are_linked_to_a_third_find_each_other_without_a_relay() {
     assert_eq!(c.heard().await, b"far");
     meet(&mut a, &mut c).await;
     link(&mut a, &mut c).await;
-    a.send(c.key, b"direct");
-    assert_eq!(c.received().await, b"direct");
+    reaches(&mut a, &mut c, b"direct").await;
 }
 
 #[tokio::test]
 async fn gossip_goes_on_after_a_link_was_made_anew() {
     let relay = RelayTask::start().await;
     let (mut a, mut b) = linked_pair(&relay).await;
-    a.gossip_reaches(b.key).await;
-    b.gossip_reaches(a.key).await;
+    both_hear(&mut a, &mut b).await;
     // a starts over and comes back before b has noticed: b sees a second link to a known peer.
     let mut a = Device::start_as(a.stop().await, vec![relay.addr.clone()], false);
     a.relays_connected(1).await;
@@ -250,8 +253,7 @@ async fn gossip_goes_on_after_a_link_was_made_anew() {
     b.send(a.key, b"again");
     a.received().await;
     link(&mut a, &mut b).await;
-    a.gossip_reaches(b.key).await;
-    b.gossip_reaches(a.key).await;
+    both_hear(&mut a, &mut b).await;
     b.tell(Command::Publish { topic: TOPIC, frame: b"heard?".to_vec() });
     assert_eq!(a.heard().await, b"heard?");
     a.tell(Command::Publish { topic: TOPIC, frame: b"yes".to_vec() });
