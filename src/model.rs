@@ -119,6 +119,8 @@ pub enum RelayStatus {
     Failed {
         /// Why.
         reason: String,
+        /// It answers, but the clock here is ahead of its.
+        clock_ahead: bool,
     },
 }
 

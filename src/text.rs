@@ -100,10 +100,14 @@ pub mod shell {
     pub const NOT_YET: &str = "Not connected yet";
     /// All relays failed.
     pub const NO_RELAY: &str = "No relay reachable, trying again";
+    /// The relays answer, and the clock here is wrong.
+    pub const CLOCK_AHEAD: &str = "Your clock is ahead";
     /// What being offline means.
     pub const OFFLINE_HELP: &str = "You're offline. What you see may be old. You are reconnected as soon as there is a network.";
     /// What it means that no relay is reachable.
     pub const NO_RELAY_HELP: &str = "Nobody new can find you until a relay answers. Whoever you already talk with stays connected.";
+    /// What it means that the clock here is ahead of the relays'.
+    pub const CLOCK_AHEAD_HELP: &str = "Your clock shows a later time than the relays' clocks, so they can't be used. Set it right, and you are connected again.";
     /// Name of the list of who is there.
     pub const MEMBERS: &str = "Members online";
     /// Marks oneself in a list.

@@ -119,6 +119,19 @@ test("a clock that is set back loses nothing and keeps the order, and is spoken 
   for (const { page } of [one, two]) assert.equal(await page.getByText("wrote two different things").count(), 0);
 }, { limit: 90_000 });
 
+test("a clock that is ahead is said to be, and all goes on when it is right again", async (t) => {
+  const clock = new Clock();
+  const one = await aloneInGeneral(t, { before: clock.rules });
+  await clock.set(2 * HOUR_MS);
+  await one.page.reload();
+  await one.page.getByText("Your clock shows a later time").waitFor();
+  await clock.set(0);
+  await one.page.reload();
+  await one.page.getByText("Connected through").waitFor();
+  await one.write("on time");
+  await one.reads("on time");
+});
+
 test("a clock that is behind the sign-in is said to be wrong, and nothing is lost", async (t) => {
   const clock = new Clock();
   const one = await aloneInGeneral(t, { before: clock.rules });

@@ -78,7 +78,7 @@ impl Engine {
                 RelayStatus::Standby => ("standby", None, None),
                 RelayStatus::Connecting => ("connecting", None, None),
                 RelayStatus::Connected { rtt_ms } => ("connected", rtt_ms, None),
-                RelayStatus::Failed { reason } => ("failed", None, Some(reason)),
+                RelayStatus::Failed { reason, .. } => ("failed", None, Some(reason)),
             };
             json!({ "addr": relay.addr, "state": state, "rttMs": rtt, "reason": reason })
         });

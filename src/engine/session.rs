@@ -587,7 +587,9 @@ impl Engine {
                 let rtt_ms = rtt.and_then(|rtt| u32::try_from(rtt.as_millis()).ok());
                 RelayStatus::Connected { rtt_ms }
             }
-            RelayState::Failed { reason, .. } => RelayStatus::Failed { reason },
+            RelayState::Failed { reason, clock_ahead, .. } => {
+                RelayStatus::Failed { reason, clock_ahead }
+            }
         };
         let is_connected = |state: &RelayStatus| matches!(state, RelayStatus::Connected { .. });
         let mut came = is_connected(&state);

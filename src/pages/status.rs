@@ -15,6 +15,8 @@ enum Link {
     Idle,
     Connecting,
     NoRelay,
+    /// The relays answer; what they promise is over by the clock here.
+    ClockAhead,
     Direct(usize),
     Through(usize),
 }
@@ -33,6 +35,9 @@ impl Link {
     fn by(relays: &[RelayView], links: usize, inside: bool) -> Self {
         let connected = |relay: &&RelayView| matches!(relay.state, RelayStatus::Connected { .. });
         let failed = |relay: &RelayView| matches!(relay.state, RelayStatus::Failed { .. });
+        let ahead = |relay: &RelayView| {
+            matches!(relay.state, RelayStatus::Failed { clock_ahead: true, .. })
+        };
         let through = relays.iter().filter(connected).count();
         if through > 0 {
             Self::Through(through)
@@ -41,7 +46,7 @@ impl Link {
         } else if relays.is_empty() {
             if inside { Self::Connecting } else { Self::Idle }
         } else if relays.iter().all(failed) {
-            Self::NoRelay
+            if relays.iter().any(ahead) { Self::ClockAhead } else { Self::NoRelay }
         } else {
             Self::Connecting
         }
@@ -49,7 +54,7 @@ impl Link {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Offline | Self::NoRelay => "down",
+            Self::Offline | Self::NoRelay | Self::ClockAhead => "down",
             Self::Idle => "idle",
             Self::Connecting => "connecting",
             Self::Direct(_) => "direct",
@@ -63,6 +68,7 @@ impl Link {
             Self::Idle => shell::NOT_YET.to_owned(),
             Self::Connecting => shell::CONNECTING.to_owned(),
             Self::NoRelay => shell::NO_RELAY.to_owned(),
+            Self::ClockAhead => shell::CLOCK_AHEAD.to_owned(),
             Self::Direct(members) => shell::direct(members),
             Self::Through(relays) => shell::connected(relays),
         }
@@ -130,6 +136,7 @@ pub fn Trouble() -> impl IntoView {
             Link::Offline => Some(shell::OFFLINE_HELP),
             Link::Direct(_) => Some(shell::DIRECT_HELP),
             Link::NoRelay => Some(shell::NO_RELAY_HELP),
+            Link::ClockAhead => Some(shell::CLOCK_AHEAD_HELP),
             _ => None,
         };
         banner("offline", text.map(str::to_owned))
@@ -166,13 +173,17 @@ mod tests {
     #[wasm_bindgen_test]
     fn the_line_says_what_carries_the_talk() {
         let up = RelayStatus::Connected { rtt_ms: None };
-        let down = RelayStatus::Failed { reason: String::new() };
+        let failed = |clock_ahead| RelayStatus::Failed { reason: String::new(), clock_ahead };
+        let (down, ahead) = (failed(false), failed(true));
         let words = |states: &[RelayStatus], links| Link::by(&relays(states), links, true).words();
         assert_eq!(words(&[up.clone(), up.clone()], 3), "Connected through 2 relays");
         assert_eq!(words(&[up, down.clone()], 3), "Connected through 1 relay");
         let direct = "No relay; connected to 3 members directly";
         assert_eq!(words(&[down.clone(), down.clone()], 3), direct);
         assert_eq!(words(&[down.clone(), RelayStatus::Connecting], 3), direct);
-        assert_eq!(words(&[down.clone(), down], 0), shell::NO_RELAY);
+        assert_eq!(words(&[down.clone(), down.clone()], 0), shell::NO_RELAY);
+        assert_eq!(words(&[down.clone(), ahead.clone()], 0), shell::CLOCK_AHEAD);
+        assert_eq!(words(&[down, ahead.clone()], 3), direct);
+        assert_eq!(words(&[RelayStatus::Connecting, ahead], 0), shell::CONNECTING);
     }
 }
