@@ -2,7 +2,7 @@
 
 mod rooms;
 
-pub use rooms::{About, Message, Place, Room, Rooms, Shown, Text};
+pub use rooms::{About, Message, Place, Room, Rooms, Shown, Text, Writing};
 
 use crate::route::Route;
 use chats_core::access::Role;

@@ -2,7 +2,7 @@
 //! changes.
 
 use super::Engine;
-use crate::model::{Message, Model, Place, Problem, Room, Shown};
+use crate::model::{Message, Model, Place, Problem, Room, Shown, Writing};
 use crate::route::{RoomAddress, Route};
 use crate::text;
 use chats_core::epoch::RoomTag;
@@ -11,6 +11,7 @@ use chats_core::op::OpId;
 use chats_core::rooms::{MessageView, RoomView, View};
 use chats_web::page;
 use leptos::prelude::*;
+use std::ops::Range;
 
 /// Shows it.
 pub(super) fn apply(model: Model, view: View) {
@@ -21,6 +22,7 @@ pub(super) fn apply(model: Model, view: View) {
             let unread = untrack(|| rooms.find(room).map_or(0, |view| view.get().unread));
             let own = own(model);
             rooms.shown.update(|shown| show_all(shown, room, messages, more, unread, own));
+            show_pinned(model);
         }
         View::Message { room, message } => {
             if rooms.shown.with_untracked(|shown| shown.room != Some(room)) {
@@ -34,15 +36,17 @@ pub(super) fn apply(model: Model, view: View) {
                     rooms.shown.update(|shown| show_one(shown, *message, seen, own));
                 }
             }
+            show_pinned(model);
         }
         View::Vanished { room, id } => {
             if find(rooms.shown, id).is_some() {
                 rooms.shown.update(|shown| {
                     if shown.room == Some(room) {
                         shown.messages.retain(|row| row.id != id);
-                        arrange(shown);
+                        arrange(shown, 0..usize::MAX);
                     }
                 });
+                show_pinned(model);
             }
         }
         View::Typing { room, wallets } => rooms.typing.set(Some((room, wallets))),
@@ -65,6 +69,19 @@ impl Engine {
             let community = self.model.community.with_untracked(|community| community.id);
             page::set_hash(&Route::Room(RoomAddress::Tag(room)).fragment(community));
         }
+    }
+}
+
+/// Pages that show what is pinned need not look at every message.
+fn show_pinned(model: Model) {
+    let is = |row: &&Message| row.view.with_untracked(|view| view.pinned);
+    let pinned: Vec<Message> = model
+        .rooms
+        .shown
+        .with_untracked(|shown| shown.messages.iter().filter(is).cloned().collect());
+    let ids = |rows: &[Message]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    if model.rooms.pinned.with_untracked(|shown| ids(shown) != ids(&pinned)) {
+        model.rooms.pinned.set(pinned);
     }
 }
 
@@ -120,7 +137,7 @@ fn show_all(
     }
     shown.more = more;
     find_fresh(shown, own);
-    arrange(shown);
+    arrange(shown, 0..usize::MAX);
 }
 
 /// Puts one more among them; `seen` says whether somebody looks at the end of them.
@@ -129,6 +146,7 @@ fn show_one(shown: &mut Shown, view: MessageView, seen: bool, own: Option<Wallet
     let Err(at) = shown.messages.binary_search_by(|row| row.id.cmp(&id)) else { return };
     let last = at == shown.messages.len();
     shown.messages.insert(at, new_row(view));
+    let fresh = shown.fresh;
     if own {
         (shown.fresh, shown.unread) = (None, 0);
     } else if shown.unread > 0 {
@@ -136,7 +154,11 @@ fn show_one(shown: &mut Shown, view: MessageView, seen: bool, own: Option<Wallet
     } else if last && !seen && shown.fresh.is_none() {
         shown.fresh = Some(id);
     }
-    arrange(shown);
+    let moved = fresh.filter(|_| shown.fresh.is_none());
+    let moved = moved.and_then(|id| shown.messages.iter().position(|row| row.id == id));
+    moved.into_iter().for_each(|at| arrange(shown, at..at + 1));
+    // It, and the one that stands after it now.
+    arrange(shown, at..at + 2);
 }
 
 /// Finds the first message that was not read when the room was opened, if it is here by now.
@@ -160,16 +182,20 @@ fn find_fresh(shown: &mut Shown, own: Option<Wallet>) {
     }
 }
 
-/// Says of each message how it stands among the others.
-fn arrange(shown: &mut Shown) {
+/// Says of these messages how each stands among the others.
+fn arrange(shown: &mut Shown, places: Range<usize>) {
     if shown.starts.is_empty() {
         shown.starts.extend(shown.messages.first().map(|row| row.id));
     }
-    let mut before = None;
-    for row in &shown.messages {
-        let this: (Wallet, _) = row.view.with_untracked(|view| (view.author, view.time));
-        let fresh = shown.fresh == Some(row.id);
-        change(&row.place, Place::after(before, this, fresh, text::time::day_of));
+    let writing = |row: &Message| {
+        let (author, time) = row.view.with_untracked(|view| (view.author, view.time));
+        Writing { author, time, day: text::time::day_of(time) }
+    };
+    let before = places.start.checked_sub(1).and_then(|at| shown.messages.get(at));
+    let mut before = before.map(writing);
+    for row in shown.messages.iter().skip(places.start).take(places.len()) {
+        let this = writing(row);
+        change(&row.place, Place::after(before, this, shown.fresh == Some(row.id)));
         before = Some(this);
     }
 }

@@ -18,6 +18,8 @@ pub struct Rooms {
     pub list: RwSignal<Option<Vec<Room>>>,
     /// The messages of the room that is shown.
     pub shown: RwSignal<Shown>,
+    /// Those of them that are pinned.
+    pub pinned: RwSignal<Vec<Message>>,
     /// Whether the newest message is in sight of somebody.
     pub watched: RwSignal<bool>,
     /// Who writes, and in which room.
@@ -62,6 +64,7 @@ impl Rooms {
         Self {
             list: RwSignal::new(None),
             shown: RwSignal::default(),
+            pinned: RwSignal::default(),
             watched: RwSignal::new(false),
             typing: RwSignal::new(None),
             devices: RwSignal::default(),
@@ -76,12 +79,18 @@ impl Rooms {
     /// Forgets everything, as whoever is signed in does.
     pub fn clear(self) {
         self.list.set(None);
-        self.shown.set(Shown::default());
+        self.close();
         self.typing.set(None);
         self.devices.set(Vec::new());
         self.keeping.set(Keeping::Good);
         self.backup.set("");
         self.returned.set(Vec::new());
+    }
+
+    /// Shows no room any more.
+    pub fn close(self) {
+        self.shown.set(Shown::default());
+        self.pinned.set(Vec::new());
     }
 
     /// What is known of a room, to be read in a reactive place.
@@ -154,20 +163,25 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a message of `author`, after one of another (or the same) author. `day` tells
-    /// which local day a time belongs to.
-    pub fn after(
-        before: Option<(Wallet, Time)>,
-        (author, time): (Wallet, Time),
-        fresh: bool,
-        day: impl Fn(Time) -> i64,
-    ) -> Self {
-        let today = day(time);
-        let day = before.is_none_or(|(_, before)| day(before) != today).then_some(today);
-        let goes_on = before
-            .is_some_and(|(who, before)| who == author && time.0 <= before.0.saturating_add(PAUSE));
+    /// The place of a message after another.
+    pub fn after(before: Option<Writing>, this: Writing, fresh: bool) -> Self {
+        let day = before.is_none_or(|before| before.day != this.day).then_some(this.day);
+        let goes_on = before.is_some_and(|before| {
+            before.author == this.author && this.time.0 <= before.time.0.saturating_add(PAUSE)
+        });
         Self { day, first: day.is_some() || fresh || !goes_on, fresh }
     }
+}
+
+/// Who wrote something, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writing {
+    /// Who.
+    pub author: Wallet,
+    /// When.
+    pub time: Time,
+    /// The local day of that.
+    pub day: i64,
 }
 
 #[cfg(test)]
@@ -180,7 +194,11 @@ mod tests {
 
     #[allow(clippy::cast_possible_wrap)]
     fn place(before: Option<(Wallet, Time)>, this: (Wallet, Time), fresh: bool) -> Place {
-        Place::after(before, this, fresh, |time| (time.secs() / 86_400) as i64)
+        let writing = |(author, time): (Wallet, Time)| {
+            let day = (time.secs() / 86_400) as i64;
+            Writing { author, time, day }
+        };
+        Place::after(before.map(writing), writing(this), fresh)
     }
 
     #[wasm_bindgen_test]

@@ -55,11 +55,7 @@ fn Pinned(
     /// What the page shares.
     desk: Desk,
 ) -> impl IntoView {
-    let pinned = move || {
-        let is = |row: &&Message| row.view.with(|view| view.pinned);
-        let shown = desk.model.rooms.shown;
-        shown.with(|shown| shown.messages.iter().filter(is).cloned().collect::<Vec<_>>())
-    };
+    let pinned = desk.model.rooms.pinned;
     let line = move |row: Message| {
         let (id, view) = (row.id, RwSignal::from(row.view));
         let who = view.with_untracked(|view| desk.called(view.author));
@@ -79,13 +75,13 @@ fn Pinned(
         .into_any()
     };
     view! {
-        <When on=move || !pinned().is_empty()>
+        <When on=move || pinned.with(|rows| !rows.is_empty())>
             <details class="pinned">
                 <summary>
                     <Icon name="pin" />
                     {room::PINNED}
                 </summary>
-                <ul role="list">{each(pinned, |row: &Message| row.id, line)}</ul>
+                <ul role="list">{each(move || pinned.get(), |row: &Message| row.id, line)}</ul>
             </details>
         </When>
     }

@@ -39,7 +39,7 @@ pub(super) fn Log(
     on_cleanup(move || {
         handle.remove();
         rooms.watched.set(false);
-        rooms.shown.set(Shown::default());
+        rooms.close();
     });
     let me = desk.me();
     let here = move |shown: &Shown| shown.room == Some(desk.tag);
