@@ -230,12 +230,11 @@ impl Driver {
                 self.link_closed(connection_id, &reason);
                 self.device_closed(connection_id, &reason);
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. }
                 if !self.dial_failed(connection_id, &error)
-                    && !self.link_refused(connection_id, &error)
-                {
-                    self.relay_closed(connection_id, &dial_reason(&error));
-                }
+                    && !self.link_refused(connection_id, &error) =>
+            {
+                self.relay_closed(connection_id, &dial_reason(&error));
             }
             SwarmEvent::NewListenAddr { address, .. }
                 if !address.iter().any(|part| part == Protocol::P2pCircuit) =>
