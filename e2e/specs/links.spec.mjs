@@ -89,7 +89,12 @@ test("a pair that loses its way is mended through a third, without relay and wit
   // The links are given up, so that nothing but signalling through the third brings them back.
   await Promise.all([linked(one, 1), linked(two, 1)]);
   await Promise.all([one.hears(three), two.hears(three)]);
-  const [first, second, third] = await Promise.all([one, two, three].map(async (one) => (await one.doctor()).peer));
+  const names = [one, two, three].map(async (member) => {
+    const { peer } = await member.doctor();
+    await member.go("#/c/1/m/main");
+    return peer;
+  });
+  const [first, second, third] = await Promise.all(names);
   const row = (hearing, of) => hearing.find(({ peer }) => peer === of)?.hears.toSorted().join();
   const table = (ofFirst, ofSecond) => ({ hearing }) =>
     row(hearing, first) === ofFirst.toSorted().join() && row(hearing, second) === ofSecond.toSorted().join();
@@ -122,6 +127,34 @@ test("sound comes back without a click when the way between two ends for good", 
   const { media } = await one.connections();
   assert.equal(media, before.media, "the connection finds other paths, and is not made anew");
 }, { limit: 90_000 });
+
+/** Has a member's page run so many times slower. */
+async function slow({ profile, page }, rate) {
+  const session = await profile.newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate });
+}
+
+test("pages that hardly get to run keep their links", async (t) => {
+  const { all: [one, two] } = await members(t, [2, 3]);
+  for (const member of [one, two]) await member.enter();
+  await Promise.all([one.hears(two), two.hears(one)]);
+  await Promise.all([linked(one, 1), linked(two, 1)]);
+  const before = await Promise.all([one.connections(), two.connections()]);
+  for (const slowed of [[one], [one, two]]) {
+    for (const member of slowed) await slow(member, 10);
+    // A network that changes has each ask whether the other still answers.
+    for (let round = 0; round < 3; round += 1) {
+      await one.page.evaluate(() => navigator.connection.dispatchEvent(new Event("change")));
+      await one.mute();
+      await two.sees(one.at, { muted: "true" }, 20_000);
+      await one.unmute();
+      await two.sees(one.at, { muted: "false" }, 20_000);
+    }
+  }
+  for (const member of [one, two]) await slow(member, 1);
+  await Promise.all([one.hears(two), two.hears(one)]);
+  assert.deepEqual(await Promise.all([one.connections(), two.connections()]), before);
+}, { limit: 120_000 });
 
 test("sound comes back without a click after a change of network", async (t) => {
   t.expectConsole(/ERR_INTERNET_DISCONNECTED/);

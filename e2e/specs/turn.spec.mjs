@@ -1,6 +1,5 @@
 // Members whom no direct path reaches: a relay's TURN server carries what they say.
 import assert from "node:assert/strict";
-import { Clock } from "../harness/clock.mjs";
 import { Forwarder } from "../harness/forwarder.mjs";
 import { Relay, pageWithRelays } from "../harness/relays.mjs";
 import { servePage } from "../harness/servers.mjs";
@@ -30,11 +29,6 @@ const onlyTurn = (profile) =>
         super.setConfiguration(only(configuration));
       }
     };
-    window.__names = () => {
-      const servers = connections.flatMap((one) => one.getConfiguration().iceServers);
-      return [...new Set(servers.map(({ username }) => username).filter(Boolean))];
-    };
-    window.__ways = () => connections.map((one) => /a=ice-ufrag:(\S+)/.exec(one.localDescription?.sdp)?.[1]);
     window.__kinds = async () => {
       const kinds = [];
       for (const connection of connections) {
@@ -61,35 +55,6 @@ test("members with nothing but TURN hear each other, and are told that they are 
   }
 });
 
-test("a grant is renewed before it ends, and new ways are found with the new one", async (t) => {
-  const { url } = await pageWithRelays(t, { turn: true });
-  const clock = new Clock();
-  const before = async (profile) => {
-    await clock.rules(profile);
-    await onlyTurn(profile);
-  };
-  const { one, two, addresses } = await t.pair({ url, before });
-  const hear = () => Promise.all([one.hears(two), two.hears(one)]);
-  await hear();
-  const names = () => one.page.evaluate(() => window.__names());
-  const [first, ...others] = await names();
-  assert.deepEqual(others, [], "there is one grant");
-  // An hour is granted, and the next is asked for five minutes before its end.
-  await clock.set(56 * 60_000);
-  await until("a second grant is in use", async () => {
-    const [name, ...others] = await names();
-    return others.length === 0 && name !== first;
-  });
-  await hear();
-  // A way that is looked for now is found with it.
-  const ways = () => one.page.evaluate(() => window.__ways());
-  const old = await ways();
-  await one.page.evaluate(() => navigator.connection.dispatchEvent(new Event("change")));
-  await until("the sound finds another way", async () => (await ways()).some((way, at) => old[at] && way !== old[at]));
-  await hear();
-  await saysRelayed([one, two], addresses);
-}, { limit: 90_000 });
-
 /** Two members between whom a forwarder stands, with the pages `urls`. */
 async function apart(t, urls) {
   const forwarder = new Forwarder(t);
@@ -107,8 +72,10 @@ test("members whom no direct path reaches are relayed without their doing", asyn
   const { one, two, addresses, between } = await apart(t, [url, url]);
   between.cut = true;
   await one.enter();
+  const since = performance.now();
   await two.enter();
   await hear(one, two);
+  t.note(`relayed sound ${((performance.now() - since) / 1000).toFixed(1)} s after the click to connect; the aim is 10 s`);
   await saysRelayed([one, two], addresses);
 }, { limit: 90_000 });
 
@@ -129,8 +96,9 @@ test("a pair that loses its direct path in a meeting is relayed without a click"
   await one.enter();
   await two.enter();
   await hear(one, two);
+  await Promise.all([one.listensFor(two), two.listensFor(one)]);
   between.cut = true;
-  await Promise.all([one.noLongerHears(two), two.noLongerHears(one)]);
-  await hear(one, two);
+  const gaps = await Promise.all([one.hearsAgain(two), two.hearsAgain(one)]);
+  t.note(`no sound for ${gaps.map((gap) => (gap / 1000).toFixed(1)).join(" and ")} s; the aim is 10 s`);
   await saysRelayed([one, two], addresses);
 }, { limit: 90_000 });
