@@ -140,17 +140,13 @@ test("pages that hardly get to run keep their links", async (t) => {
   await Promise.all([one.hears(two), two.hears(one)]);
   await Promise.all([linked(one, 1), linked(two, 1)]);
   const before = await Promise.all([one.connections(), two.connections()]);
-  for (const slowed of [[one], [one, two]]) {
-    for (const member of slowed) await slow(member, 10);
-    // A network that changes has each ask whether the other still answers.
-    for (let round = 0; round < 3; round += 1) {
-      await one.page.evaluate(() => navigator.connection.dispatchEvent(new Event("change")));
-      await one.mute();
-      await two.sees(one.at, { muted: "true" }, 20_000);
-      await one.unmute();
-      await two.sees(one.at, { muted: "false" }, 20_000);
-    }
-  }
+  for (const member of [one, two]) await slow(member, 6);
+  // A network that changes has each ask whether the other still answers.
+  await one.page.evaluate(() => navigator.connection.dispatchEvent(new Event("change")));
+  await one.mute();
+  await two.sees(one.at, { muted: "true" }, 20_000);
+  await one.unmute();
+  await two.sees(one.at, { muted: "false" }, 20_000);
   for (const member of [one, two]) await slow(member, 1);
   await Promise.all([one.hears(two), two.hears(one)]);
   assert.deepEqual(await Promise.all([one.connections(), two.connections()]), before);

@@ -14,7 +14,7 @@ use web_time::Instant;
 const SILENT: Duration = Duration::from_secs(12);
 /// How long a link may take to answer, when there is reason to doubt it.
 const SUSPENSE: Duration = Duration::from_secs(6);
-/// The same, if the device answered in another way meanwhile: it is neither gone nor slow.
+/// The same, if the device was reached in another way meanwhile: it is neither gone nor slow.
 const SHORT_SUSPENSE: Duration = Duration::from_secs(1);
 /// The same, of a circuit.
 const CIRCUIT_SUSPENSE: Duration = Duration::from_secs(2);
