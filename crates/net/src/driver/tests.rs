@@ -5,6 +5,7 @@ mod cable;
 mod checking;
 mod circuits;
 mod crossing;
+mod floods;
 mod links;
 mod relays;
 mod turn;
