@@ -69,9 +69,8 @@ impl Rig {
         }));
     }
 
-    fn fail_dial(&mut self, connection_id: ConnectionId) {
-        let error = DialError::Aborted;
-        let failure = DialFailure { peer_id: Some(self.peer), error: &error, connection_id };
+    fn fail_dial(&mut self, connection_id: ConnectionId, error: &DialError) {
+        let failure = DialFailure { peer_id: Some(self.peer), error, connection_id };
         self.behaviour.on_swarm_event(FromSwarm::DialFailure(failure));
     }
 
@@ -164,8 +163,35 @@ fn a_circuit_that_cannot_be_dialled_is_the_reason() {
     let mut rig = rig(4, Answer::Anyone);
     let mut reply = rig.request(Some(CIRCUIT));
     let dial = rig.dialled();
-    rig.fail_dial(dial);
+    rig.fail_dial(dial, &DialError::Aborted);
     assert!(matches!(answer(&mut reply), Some(Err(Error::Unreachable(_)))));
+}
+
+#[test]
+fn another_peer_at_the_end_of_the_circuit_is_told_as_such() {
+    let mut rig = rig(4, Answer::Anyone);
+    let mut reply = rig.request(Some(CIRCUIT));
+    let dial = rig.dialled();
+    let (obtained, address) = (PeerId::random(), CIRCUIT.parse().unwrap());
+    rig.fail_dial(dial, &DialError::WrongPeerId { obtained, address });
+    let why = "another peer answers at its address".to_owned();
+    assert_eq!(answer(&mut reply), Some(Err(Error::Unreachable(why))));
+}
+
+#[test]
+fn ways_to_one_peer_are_never_used_for_another() {
+    let mut rig = rig(4, Answer::Anyone);
+    rig.connect(1, CIRCUIT);
+    rig.behaviour.signal_over(stream(), rig.peer, Endpoint::Dialer).unwrap();
+    let first = std::mem::replace(&mut rig.peer, PeerId::random());
+    let mut reply = rig.request(None);
+    assert!(rig.opened_on().is_none());
+    assert!(matches!(answer(&mut reply), Some(Err(Error::Unreachable(_)))));
+    // They are kept for the one.
+    rig.peer = first;
+    let (mut lent, _on_circuit) = (rig.request(None), rig.request(None));
+    assert_eq!(rig.opened_on().unwrap().0, id(1));
+    assert_eq!(answer(&mut lent), Some(Ok(())));
 }
 
 #[test]
@@ -252,7 +278,7 @@ fn fingerprints_are_those_of_the_connection_and_go_with_it() {
     rig.made(&alive, 2);
     // Something else in the swarm would not have the first.
     rig.begin(6, DIRECT);
-    rig.fail_dial(id(6));
+    rig.fail_dial(id(6), &DialError::Aborted);
     assert_eq!(rig.behaviour.fingerprints(id(6)), None);
     rig.connect(7, DIRECT);
     let print = Fingerprint([2; 32]);

@@ -2,7 +2,7 @@
 
 use crate::nodes::{Node, join, pair};
 use chats_webrtc::{Answer, Config, Error, Failure, address};
-use libp2p::{Multiaddr, multiaddr::Protocol, swarm::SwarmEvent};
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol, swarm::SwarmEvent};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
@@ -93,6 +93,22 @@ async fn a_peer_that_cannot_be_reached_is_said_to_be_unreachable() {
     let nowhere = Multiaddr::from(Protocol::Memory(u64::MAX)).with(Protocol::P2pCircuit);
     a.dial(address::over(&nowhere, b.peer));
     assert!(matches!(a.failed().await.error, Error::Unreachable(_)));
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_of_another_peer_than_was_dialled_is_told_as_such() {
+    let (mut a, mut b) = (Node::start(Config::default()), Node::start(Config::default()));
+    let wanted = PeerId::random();
+    let error = Error::Unreachable("another peer answers at its address".to_owned());
+    let failure = Failure { peer: wanted, dialled: true, error };
+    a.dial(address::over(&b.circuit, wanted));
+    assert_eq!(a.failed().await, failure);
+    // Nor does it signal over a circuit that leads to the other one.
+    join(&mut a, &mut b).await;
+    a.dial(address::over(&b.circuit, wanted));
+    assert_eq!(a.failed().await, failure);
+    a.dial(address::over(&b.circuit, b.peer));
+    assert_eq!(a.connected(true).await.1, b.peer);
 }
 
 #[wasm_bindgen_test]

@@ -9,6 +9,7 @@ mod ending;
 mod lines;
 mod nodes;
 mod signalling;
+mod states;
 mod streams;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

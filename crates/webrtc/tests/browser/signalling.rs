@@ -28,7 +28,7 @@ type Chunks =
     futures::stream::Map<mpsc::UnboundedReceiver<Vec<u8>>, fn(Vec<u8>) -> io::Result<Vec<u8>>>;
 
 /// One end of a pipe; dropped, the other end reads its end.
-struct Pipe {
+pub(crate) struct Pipe {
     reader: IntoAsyncRead<Chunks>,
     writer: mpsc::UnboundedSender<Vec<u8>>,
 }
@@ -129,7 +129,7 @@ fn dial_through(
 }
 
 /// A node that dials somebody who does not keep to the protocol.
-fn dial_stranger(config: Config) -> (Node, Pipe) {
+pub(crate) fn dial_stranger(config: Config) -> (Node, Pipe) {
     let (node, other) = (Node::start(config.clone()), Node::start(config));
     let (lent, stranger) = pipe();
     lend(&node, lent, &other, Endpoint::Dialer);
@@ -145,11 +145,11 @@ fn dialled_by_stranger(config: Config) -> (Node, Pipe) {
     (node, stranger)
 }
 
-fn quick() -> Config {
+pub(crate) fn quick() -> Config {
     Config { handshake: Duration::from_secs(2), ..Config::default() }
 }
 
-async fn error(node: &mut Node) -> Error {
+pub(crate) async fn error(node: &mut Node) -> Error {
     node.failed().await.error
 }
 
