@@ -61,8 +61,10 @@ export class Relay {
     });
     this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
     for await (const line of createInterface({ input: this.#child.stdout })) {
-      const [, address] = /^listening (\S+)$/.exec(line) ?? [];
-      if (!address) continue;
+      const [, what, address] = /^(listening|turn) (\S+)$/.exec(line) ?? [];
+      /** Where its TURN server is, if it has one: IP address and port. */
+      if (what === "turn") this.turn = address;
+      if (what !== "listening") continue;
       /** Where it listens, with its peer id. */
       this.address = address;
       return;

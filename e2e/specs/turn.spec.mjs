@@ -1,10 +1,14 @@
 // Members whom no direct path reaches: a relay's TURN server carries what they say.
 import assert from "node:assert/strict";
+import { Clock } from "../harness/clock.mjs";
 import { Forwarder } from "../harness/forwarder.mjs";
 import { Relay, pageWithRelays } from "../harness/relays.mjs";
 import { servePage } from "../harness/servers.mjs";
 import { test } from "../harness/test.mjs";
+import { onlyTurn, TurnFront } from "../harness/turn.mjs";
 import { until } from "../harness/until.mjs";
+
+const MINUTE_MS = 60_000;
 
 /** The page says so of each, to the other. */
 async function saysRelayed(members, addresses) {
@@ -14,46 +18,54 @@ async function saysRelayed(members, addresses) {
   }
 }
 
-/** A browser that uses nothing but TURN, and what it uses. */
-const onlyTurn = (profile) =>
-  profile.addInitScript(() => {
-    const Native = window.RTCPeerConnection;
-    const connections = [];
-    const only = (configuration) => ({ ...configuration, iceTransportPolicy: "relay" });
-    window.RTCPeerConnection = class RTCPeerConnection extends Native {
-      constructor(configuration) {
-        super(only(configuration));
-        connections.push(this);
-      }
-      setConfiguration(configuration) {
-        super.setConfiguration(only(configuration));
-      }
-    };
-    window.__kinds = async () => {
-      const kinds = [];
-      for (const connection of connections) {
-        const stats = await connection.getStats();
-        for (const one of stats.values()) {
-          if (one.type === "candidate-pair" && one.nominated) kinds.push(stats.get(one.localCandidateId).candidateType);
-        }
-      }
-      return kinds;
-    };
+/** Waits until a member's connections stand, and makes sure that a TURN server carries all of them. */
+async function carried({ page }) {
+  const kinds = await until("connections stand", async () => {
+    const kinds = await page.evaluate(() => window.__turn.kinds());
+    return kinds.length >= 2 && kinds;
   });
+  assert.ok(kinds.every((kind) => kind === "relay"), `${kinds}`);
+}
 
 test("members with nothing but TURN hear each other, and are told that they are relayed", async (t) => {
   const { url } = await pageWithRelays(t, { turn: true });
-  const { one, two, addresses } = await t.pair({ url, before: onlyTurn });
+  const { one, two, addresses } = await t.pair({ url, before: onlyTurn() });
   await Promise.all([one.hears(two), two.hears(one)]);
   await saysRelayed([one, two], addresses);
-  for (const { page } of [one, two]) {
-    const kinds = await until("connections stand", async () => {
-      const kinds = await page.evaluate(() => window.__kinds());
-      return kinds.length >= 2 && kinds;
-    });
-    assert.ok(kinds.every((kind) => kind === "relay"), `${kinds}`);
-  }
+  for (const member of [one, two]) await carried(member);
 });
+
+test("a grant is renewed before it ends, and new ways are found with the new one", async (t) => {
+  const { relays: [relay], url } = await pageWithRelays(t, { count: 1, turn: true });
+  const front = await TurnFront.before(t, relay.turn);
+  const clock = new Clock();
+  const before = async (profile) => {
+    await clock.rules(profile);
+    await onlyTurn(front)(profile);
+  };
+  const { one, two, addresses } = await t.pair({ url, before });
+  const hear = () => Promise.all([one.hears(two), two.hears(one)]);
+  await hear();
+  const names = () => Promise.all([one, two].map(({ page }) => page.evaluate(() => window.__turn.names())));
+  const first = (await names()).flat();
+  assert.equal(first.length, 2, "each has one grant");
+  assert.ok(first.every((name) => front.names.has(name)));
+  const made = await one.connections();
+  // An hour is granted, and the next is asked for five minutes before its end.
+  await clock.set(56 * MINUTE_MS);
+  const second = await until("each has another grant", async () => {
+    const now = (await names()).flat();
+    return now.length === 2 && now.every((name) => !first.includes(name)) && now;
+  });
+  await hear();
+  assert.ok(second.every((name) => !front.names.has(name)), "what was allocated is kept");
+  await one.page.evaluate(() => navigator.connection.dispatchEvent(new Event("change")));
+  await until("both ask for other ways with it", () => second.every((name) => front.names.has(name)));
+  await hear();
+  assert.equal((await one.connections()).media, made.media, "the connection finds other ways, and is not made anew");
+  for (const member of [one, two]) await carried(member);
+  await saysRelayed([one, two], addresses);
+}, { limit: 90_000 });
 
 /** Two members between whom a forwarder stands, with the pages `urls`. */
 async function apart(t, urls) {
