@@ -5,7 +5,7 @@ use crate::{
     history::{save, seats},
     identity::{Wallets, device, now, random},
     ledger::say,
-    town::{Ear, Town},
+    town::Town,
 };
 use alloy_primitives::{Address, Signature, eip191_hash_message};
 use anyhow::Result;
@@ -82,12 +82,12 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, plan: &Plan) -> Resu
     let (owner, secret) = (wallets.get(0)?, device()?);
     let certificate = wallets.certificate_of(owner, &secret, begin)?;
     let seeds = || Ok::<_, anyhow::Error>([random()?, random()?, random()?]);
-    town.join(secret, certificate, Ear::All, seeds()?)?;
+    town.join(secret, certificate, seeds()?)?;
     for key in keys.iter().flat_map(|key| std::iter::repeat_n(key, plan.devices)) {
         let secret = device()?;
         let certificate = key.certificate(wallets, &secret, town.now)?;
         // Who is here says of itself what keys are to be sealed with, and may go.
-        town.join(secret, certificate, Ear::All, seeds()?)?;
+        town.join(secret, certificate, seeds()?)?;
         town.leave();
         town.now = town.now + Duration::from_millis(100);
     }

@@ -76,39 +76,46 @@ pub(crate) async fn run(config: &Config, wallets: &Wallets, plan: &Plan) -> Resu
     let length = Duration::from_millis(plan.every) * plan.messages;
     let begin = Time(now().0 - u64::try_from((length + AGO + BEGINNING).as_millis())?);
     let mut town = Town::new(config.community, seats(config).await?, begin);
-    let come = |town: &mut Town, wallet: usize, ear| {
+    let come = |town: &mut Town, wallet: usize| {
         let secret = device()?;
         let certificate = wallets.certificate_of(wallets.get(wallet)?, &secret, town.now)?;
-        town.join(secret, certificate, ear, [random()?, random()?, random()?])
+        let at = town.join(secret, certificate, [random()?, random()?, random()?])?;
+        town.acquaint()?;
+        anyhow::Ok(at)
     };
     for author in 0..plan.authors {
-        come(&mut town, author, Ear::All)?;
-        town.acquaint()?;
+        come(&mut town, author)?;
     }
     let mut files = vec![(0, plan.whole.as_path())];
-    // These only listen. They are of no moderator, for whom the others would wait to make a room.
-    let listener = plan.authors.max(MODERATORS + 1) - 1;
+    // These only listen. They are of no moderator, for whom the others would wait to make a room,
+    // and each of a wallet of its own: an older device would have to approve a second one.
+    let mut wallet = plan.authors.max(MODERATORS)..;
+    let mut listen = |town: &mut Town| come(town, wallet.next().context("no wallet is left")?);
     let mut listeners = Vec::new();
     for (file, lacks) in [(&plan.earlier, plan.newest()), (&plan.scattered, plan.scattered_ones()?)]
     {
         if let Some(file) = file {
-            let at = come(&mut town, listener, Ear::Gossip)?;
+            let at = listen(&mut town)?;
             files.push((at, file));
             listeners.push((at, lacks));
         }
     }
+    let mut keys = None;
     if let Some(file) = &plan.keys {
-        files.push((come(&mut town, listener, Ear::Control)?, file));
+        let at = listen(&mut town)?;
+        files.push((at, file));
+        keys = Some(at);
     }
     let all = town.devices.len();
-    let room = town.until("all have the first room and its key", |town| {
-        let mut rooms =
-            town.devices.iter().map(|it| it.list.first().filter(|it| it.kind.is_some()));
-        let first = rooms.next()??.tag;
-        rooms.all(|it| it.is_some()).then_some(first)
-    })?;
+    let room = town.first_room()?;
     // Nothing is lost here, so nothing need be compared. Nor does anybody count what was not read.
     town.syncs = false;
+    let deaf = listeners.iter().map(|(at, _)| (*at, Ear::Gossip));
+    for (at, ear) in deaf.chain(keys.map(|at| (at, Ear::Control))) {
+        if let Some(listener) = town.devices.get_mut(at) {
+            listener.ear = ear;
+        }
+    }
     for who in 0..all {
         town.act(who, Action::Read { room, upto: OpId([0xff; 32]) })?;
     }

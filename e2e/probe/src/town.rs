@@ -62,7 +62,6 @@ impl Device {
         community: Community,
         secret: DeviceSecret,
         certificate: DeviceCertificate,
-        ear: Ear,
         seeds: [[u8; 32]; 3],
         now: Time,
     ) -> Result<Self> {
@@ -71,7 +70,7 @@ impl Device {
         let (own, shown) = (secret.device(), certificate.clone());
         let me = Identity { community, secret, certificate };
         Ok(Self {
-            ear,
+            ear: Ear::All,
             backup: Vec::new(),
             list: Vec::new(),
             counts: Counts::default(),
@@ -138,11 +137,10 @@ impl Town {
         &mut self,
         secret: DeviceSecret,
         certificate: DeviceCertificate,
-        ear: Ear,
         seeds: [[u8; 32]; 3],
     ) -> Result<usize> {
         let now = self.now;
-        let mut new = Device::new(self.community, secret, certificate, ear, seeds, now)?;
+        let mut new = Device::new(self.community, secret, certificate, seeds, now)?;
         // It hears of the others before it says what keys are to be sealed to it with, so that it
         // says so to them.
         for other in &mut self.devices {
@@ -250,6 +248,16 @@ impl Town {
             let mut known = hearing.map(|it| it.counts.control);
             let first = known.next()?;
             known.all(|it| it == first).then_some(())
+        })
+    }
+
+    /// Lets time pass until all have the first room and its key; gives the room.
+    pub(crate) fn first_room(&mut self) -> Result<RoomTag> {
+        self.until("all have the first room and its key", |town| {
+            let mut rooms =
+                town.devices.iter().map(|it| it.list.first().filter(|it| it.kind.is_some()));
+            let first = rooms.next()??.tag;
+            rooms.all(|it| it.is_some()).then_some(first)
         })
     }
 

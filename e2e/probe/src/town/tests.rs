@@ -38,15 +38,10 @@ fn all_are_sealed_the_key_of_an_epoch_that_a_message_opens() -> Result<()> {
             let wallet = TestWallet::new(number);
             let certificate = fixtures::certificate(&wallet, &secret, town.now);
             let seeds = [1, 2, 3].map(|seed| [number * 16 + order + seed; 32]);
-            town.join(secret, certificate, Ear::All, seeds)?;
+            town.join(secret, certificate, seeds)?;
             town.acquaint()?;
         }
-        let room = town.until("all have the first room and its key", |town| {
-            let mut rooms =
-                town.devices.iter().map(|it| it.list.first().filter(|it| it.kind.is_some()));
-            let first = rooms.next()??.tag;
-            rooms.all(|it| it.is_some()).then_some(first)
-        })?;
+        let room = town.first_room()?;
         town.syncs = false;
         // The first op named the room, so the last of these is one too many for an epoch.
         for number in 0..MAX_OPS {
