@@ -21,7 +21,7 @@ const AT_END: i32 = 60;
 /// Nearer than this to the oldest, older ones are asked for.
 const AT_START: i32 = 800;
 /// The most times that older messages are asked for to find one.
-const MAX_SEEK: u32 = 50;
+const MAX_SEEK: u32 = 80;
 
 /// All that is shown of the room.
 #[component]

@@ -18,7 +18,7 @@ use crate::time::{Duration, Time};
 use std::collections::BTreeSet;
 
 /// How many messages are shown at first, and how many more at a time.
-const PAGE: usize = 50;
+const PAGE: usize = 30;
 /// The most messages that are shown; older ones are found by searching.
 const MAX_SHOWN: usize = 10_000;
 /// If more than this change at once, all are shown anew.

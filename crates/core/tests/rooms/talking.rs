@@ -106,9 +106,9 @@ fn who_comes_later_reads_what_was_said_before() {
     town.run(MOMENT);
     let person = &town.people[late];
     assert_eq!(person.counts.ops, town.people[0].counts.ops, "{:?}", person.counts);
-    assert_eq!((person.messages.len(), person.more), (50, true));
+    assert_eq!((person.messages.len(), person.more), (30, true));
     assert_eq!(*person.said().last().unwrap(), "number 299");
-    for _ in 0..6 {
+    for _ in 0..9 {
         town.act(late, Action::Older);
         town.run(MOMENT);
     }
