@@ -14,7 +14,7 @@ const [MISSING, MANY] = [100, 100_000];
 const FEWER = 10_000;
 /** With those of the two pages these are 498. */
 const CROWD = { wallets: 62, devices: 8 };
-const AUTHORS = 4;
+const AUTHORS = 3;
 
 await measured(async (t) => {
   const shared = await browser(0);

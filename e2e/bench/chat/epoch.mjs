@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FOLDER } from "../../harness/environment.mjs";
 import { startProbe } from "../../harness/probe.mjs";
 import { until } from "../../harness/until.mjs";
-import { apart, PASSPHRASE } from "./sync.mjs";
+import { apart, PASSPHRASE } from "../../harness/history.mjs";
 
 const ROOMS = 5;
 /** A room that can be read and written. */

@@ -1,78 +1,10 @@
 // What members wrote while others were away comes to these.
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { FOLDER } from "../../harness/environment.mjs";
-import { startProbe } from "../../harness/probe.mjs";
-import { pageWithRelays, REFUSED } from "../../harness/relays.mjs";
+import { apart, history, LIMIT, unread } from "../../harness/history.mjs";
 import { until } from "../../harness/until.mjs";
-import { running } from "../../harness/workers.mjs";
-import { kilobytes } from "./table.mjs";
+import { kilobytes, milliseconds } from "./table.mjs";
 
-const WIRE = readFileSync(join(import.meta.dirname, "wire.js"), "utf8");
-export const PASSPHRASE = "correct horse";
 /** Kinds of frames: docs/protocol.md, section 6. */
 const [HELLO, WELCOME, ITEMS, COMMITTED] = [0, 7, 3, 4];
-/** Wallets of pages: others write the histories. */
-const WALLETS = [4, 5];
-const LIMIT = 120_000;
-
-/** Writes the backups of a history, and gives their files. */
-async function history(t, options, ...names) {
-  const folder = mkdtempSync(join(FOLDER, "history-"));
-  const files = Object.fromEntries(names.map((name) => [name, join(folder, name)]));
-  const given = Object.entries({ ...options, ...files, passphrase: PASSPHRASE });
-  await startProbe(t, 0, "history", ...given.flatMap(([name, value]) => [`--${name}`, String(value)])).done;
-  return files;
-}
-
-/** Members who cannot meet yet, with the backups that they took in; `meet` lets them. */
-export async function apart(t, inBrowser, files, wallets = WALLETS) {
-  t.expectConsole(REFUSED);
-  const { relays, url } = await pageWithRelays(t);
-  await Promise.all(relays.map((relay) => relay.kill()));
-  const before = (profile) => profile.addInitScript({ content: WIRE });
-  const members = [];
-  for (const [at, wallet] of wallets.entries()) {
-    const file = files[at];
-    const member = await t.member({ wallet, url, inBrowser, before });
-    members.push(member);
-    await member.connect();
-    await running(member);
-    if (file) console.error(`a backup of ${kilobytes(statSync(file).size)} was taken in within ${Math.round(await takeIn(member, file))} ms`);
-  }
-  const meet = async () => {
-    await Promise.all(relays.map((relay) => relay.start()));
-    const linked = (page) => page.evaluate(() => window.wire.linked.length);
-    for (const { page } of members) await until("they are linked", () => linked(page), LIMIT);
-  };
-  return { members, meet };
-}
-
-/** Gives the rooms of a page a backup, and how long they took for it. */
-async function takeIn({ page }, file) {
-  await page.evaluate(() => {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.id = "backup";
-    document.body.append(input);
-  });
-  await page.locator("#backup").setInputFiles(file);
-  const [begun, done] = await page.evaluate(async (passphrase) => {
-    const input = document.querySelector("#backup");
-    const file = new Uint8Array(await input.files[0].arrayBuffer());
-    input.remove();
-    return window.wire.import(passphrase, file);
-  }, PASSPHRASE);
-  return done - begun;
-}
-
-/** Waits until a page counts so many messages as not read. */
-const unread = ({ page }, count) =>
-  until(`${count} messages`, async () => {
-    const found = await page.evaluate(() => window.wire.rooms.at(-1)?.unread ?? 0);
-    if (found !== count) throw new Error(`${found}`);
-    return true;
-  }, LIMIT);
 
 /**
  * What a page saw of a sync: milliseconds from the link, and from the first word of the session in
@@ -103,7 +35,8 @@ async function seen({ page }, messages) {
 
 /** Lets two members meet of whom the first has all messages; gives what the other saw. */
 async function sync(t, inBrowser, messages, files) {
-  const { members, meet } = await apart(t, inBrowser, files);
+  const { members, imports, meet } = await apart(t, inBrowser, files);
+  for (const { bytes, took } of imports) console.error(`a backup of ${kilobytes(bytes)} was taken in within ${milliseconds(took)}`);
   await meet();
   const [, { page }] = members;
   await unread(members[1], messages);
@@ -118,7 +51,7 @@ async function sync(t, inBrowser, messages, files) {
 
 /** A history that comes to somebody who has none of it: a newcomer, and one who has the keys. */
 export async function cold(t, inBrowser, messages) {
-  const { whole, keys } = await history(t, { messages, authors: 4, every: 600 }, "whole", "keys");
+  const { whole, keys } = await history(t, { messages, authors: 3, every: 800 }, "whole", "keys");
   return {
     newcomer: await sync(t, inBrowser, messages, [whole]),
     keys: await sync(t, inBrowser, messages, [whole, keys]),
