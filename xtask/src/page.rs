@@ -65,6 +65,19 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let _ = fs::remove_file(&stamp);
     // trunk calls cargo without network.
     process::run("fetching crates", tools::cargo()?.args(["fetch", "--quiet", "--locked"]))?;
+    // Each spends minutes on one core alone.
+    let ((), worker) = process::both(|| bundle(profile, root, &dist), || worker::build(profile))?;
+    let worker = worker.put(profile, &dist)?;
+    let index = dist.join("index.html");
+    let html = fs::read_to_string(&index).context("trunk left no dist/index.html")?;
+    fs::write(&index, allow_inline_scripts(&worker::named(&html, &worker)?)?)?;
+    fs::create_dir_all(&stamps)?;
+    fs::write(&stamp, fresh(&inputs, &dist)?)?;
+    Ok(dist)
+}
+
+/// Builds the page's own module and all beside it.
+fn bundle(profile: Profile, root: &Path, dist: &Path) -> Result<()> {
     let mut trunk = tools::command("trunk")?;
     let bin = root.join("e2e/node_modules/.bin");
     let first = [cargo_for_trunk()?, cache::tools()?.join("bin"), bin];
@@ -80,15 +93,9 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     }
     process::run("building the page", &mut trunk)?;
     if matches!(profile, Profile::Release) {
-        pack::page(&dist, PACKAGE)?;
+        pack::page(dist, PACKAGE)?;
     }
-    let worker = worker::build(profile, &dist)?;
-    let index = dist.join("index.html");
-    let html = fs::read_to_string(&index).context("trunk left no dist/index.html")?;
-    fs::write(&index, allow_inline_scripts(&worker::named(&html, &worker)?)?)?;
-    fs::create_dir_all(&stamps)?;
-    fs::write(&stamp, fresh(&inputs, &dist)?)?;
-    Ok(dist)
+    Ok(())
 }
 
 /// A folder with a `cargo` that builds the page's package alone. trunk runs `cargo build` in the

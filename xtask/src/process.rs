@@ -77,6 +77,19 @@ pub(crate) fn stop_on_signals() -> Result<()> {
     Ok(())
 }
 
+/// Does two things at once. If both fail, the first one's error is given.
+pub(crate) fn both<A, B: Send>(
+    one: impl FnOnce() -> Result<A>,
+    other: impl FnOnce() -> Result<B> + Send,
+) -> Result<(A, B)> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((one?, other?))
+    })
+}
+
 /// Stops every child that still runs and removes the temporary folders.
 pub(crate) fn stop_all() {
     let (groups, folders) = {

@@ -181,7 +181,10 @@ fn install(name: &str, program: &str, version: &str, what: &[&str], takes: &str)
     }
     eprintln!("installing {name} {version} into the cache (about {takes}, once per user)");
     let mut cargo = cargo()?;
-    cargo.args(["install", "--quiet", "--locked", "--root"]).arg(cache::tools()?).args(what);
+    // They are built once and run for seconds: what takes long is to optimise them.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    cargo.args(["install", "--debug", "--quiet", "--locked", "--root"]);
+    cargo.arg(cache::tools()?).args(what);
     process::run(&format!("installing {name}"), &mut cargo)
 }
 

@@ -26,8 +26,14 @@ const start = async () => wasm_bindgen({ module_or_path: await MODULE });
 start().catch((error) => setTimeout(() => { throw error; }));
 "#;
 
-/// Builds the worker into `dist` and gives the name of its script.
-pub(super) fn build(profile: Profile, dist: &Path) -> Result<String> {
+/// A module with what loads it.
+pub(super) struct Built {
+    module: Vec<u8>,
+    glue: String,
+}
+
+/// Builds the worker.
+pub(super) fn build(profile: Profile) -> Result<Built> {
     let target = cache::target()?.join(tools::WASM);
     let (cargo_profile, built) = match profile {
         Profile::Debug => ("dev", target.join("debug")),
@@ -43,31 +49,41 @@ pub(super) fn build(profile: Profile, dist: &Path) -> Result<String> {
     bindgen.args(["--target", "no-modules", "--no-typescript", "--out-name", NAME, "--out-dir"]);
     bindgen.arg(&folder).arg(built.join(format!("{NAME}.wasm")));
     process::run("wasm-bindgen", &mut bindgen)?;
-    let module = folder.join(format!("{NAME}_bg.wasm"));
+    let mut module = folder.join(format!("{NAME}_bg.wasm"));
+    if matches!(profile, Profile::Release) {
+        let small = folder.join("small.wasm");
+        let mut optimize = tools::command("node_modules/.bin/wasm-opt")?;
+        optimize.current_dir(tools::repository().join("e2e"));
+        optimize.args(["-O2", "--low-memory-unused", "--output"]);
+        optimize.arg(&small).arg(&module);
+        process::run("wasm-opt", &mut optimize)?;
+        module = small;
+    }
     let glue = fs::read_to_string(folder.join(format!("{NAME}.js")))?;
-    match profile {
-        Profile::Debug => {
-            let module = fs::read(module)?;
-            let hash = stamp::of_bytes(&[&module, glue.as_bytes()].concat());
-            let (wasm, script) = (format!("{NAME}-{hash}_bg.wasm"), format!("{NAME}-{hash}.js"));
-            fs::write(dist.join(&wasm), module)?;
-            let start = START.replace("MODULE", &format!("\"./{wasm}\""));
-            fs::write(dist.join(&script), glue + &start)?;
-            Ok(script)
-        }
-        Profile::Release => {
-            let small = folder.join("small.wasm");
-            let mut optimize = tools::command("node_modules/.bin/wasm-opt")?;
-            optimize.current_dir(tools::repository().join("e2e"));
-            optimize.args(["-O2", "--low-memory-unused", "--output"]);
-            optimize.arg(&small).arg(&module);
-            process::run("wasm-opt", &mut optimize)?;
-            let module = fs::read(small)?;
-            let Packed { script, .. } =
-                pack::pack(dist, NAME, (&module, glue), Packing::Gzip, "iife", |wasm| {
-                    START.replace("MODULE", &unpacked(wasm))
-                })?;
-            Ok(script)
+    Ok(Built { module: fs::read(module)?, glue })
+}
+
+impl Built {
+    /// Puts it into `dist` and gives the name of its script.
+    pub(super) fn put(self, profile: Profile, dist: &Path) -> Result<String> {
+        let Self { module, glue } = self;
+        match profile {
+            Profile::Debug => {
+                let hash = stamp::of_bytes(&[&module, glue.as_bytes()].concat());
+                let (wasm, script) =
+                    (format!("{NAME}-{hash}_bg.wasm"), format!("{NAME}-{hash}.js"));
+                fs::write(dist.join(&wasm), module)?;
+                let start = START.replace("MODULE", &format!("\"./{wasm}\""));
+                fs::write(dist.join(&script), glue + &start)?;
+                Ok(script)
+            }
+            Profile::Release => {
+                let Packed { script, .. } =
+                    pack::pack(dist, NAME, (&module, glue), Packing::Gzip, "iife", |wasm| {
+                        START.replace("MODULE", &unpacked(wasm))
+                    })?;
+                Ok(script)
+            }
         }
     }
 }

@@ -58,6 +58,9 @@ pub(super) fn programs(
     Ok(found().ok_or_else(|| format!("apt installed no {both}; by hand: {line}")))
 }
 
+/// The crates with tests in WebAssembly.
+pub(super) const TESTED: [&str; 4] = ["community-chats", "chats-web", "chats-net", "chats-webrtc"];
+
 pub(super) fn wasm(filter: Option<&str>) -> Result<Count> {
     let chromium = match chromium()? {
         Ok(chromium) => chromium,
@@ -67,14 +70,11 @@ pub(super) fn wasm(filter: Option<&str>) -> Result<Count> {
     tools::wasm_bindgen()?;
     let folder = process::temporary_folder()?;
     let relay = Relay::start("relay", &relay::build()?, &folder)?;
-    let mut total = Count::default();
-    // The page's own tests need no browser: Node runs them.
-    for package in ["community-chats", "chats-web", "chats-net", "chats-webrtc"] {
-        let mut cargo = tools::cargo()?;
-        cargo.env("CHROMEDRIVER", &chromium.driver).env("CHATS_TEST_RELAY", &relay.address);
-        cargo.args(["test", "--locked", "--no-fail-fast", "--target", tools::WASM]);
-        cargo.args(["--package", package]).args(filter);
-        total.add(package, count::tests("the tests in WebAssembly", &mut cargo)?);
-    }
-    Ok(total)
+    let mut cargo = tools::cargo()?;
+    cargo.env("CHROMEDRIVER", &chromium.driver).env("CHATS_TEST_RELAY", &relay.address);
+    cargo.args(["test", "--locked", "--no-fail-fast", "--target", tools::WASM]);
+    // All at once, so that what they share is built once. The page's own tests need no browser:
+    // Node runs them.
+    cargo.args(TESTED.iter().flat_map(|package| ["--package", package])).args(filter);
+    count::tests("the tests in WebAssembly", &mut cargo)
 }

@@ -28,9 +28,8 @@ pub(crate) struct System {
 impl System {
     /// Builds and starts it; `interop` is how the pages of that are built.
     fn start(interop: Profile) -> Result<Self> {
-        let dist = page::build(Profile::Release)?;
-        let probe = relay::build_probe()?;
-        let interop = interop::build(interop)?;
+        let programs = || Ok((relay::build_probe()?, interop::build(interop)?));
+        let (dist, (probe, interop)) = process::both(|| page::build(Profile::Release), programs)?;
         let stack = Stack::start(&dist)?;
         let listener = serve::listen(0)?;
         let url = serve::address(&listener)?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::browser::programs;
+use super::browser::{TESTED, programs};
 use super::count::{self, Count};
 use super::layering;
 use crate::tools;
@@ -42,8 +42,7 @@ pub(super) fn lints() -> Result<Count> {
     clippy("native", &["--all-targets"])?;
     let packages: Vec<&str> = BROWSER.iter().flat_map(|package| ["--package", package]).collect();
     clippy("browser", &[&["--target", tools::WASM], packages.as_slice()].concat())?;
-    let tested = ["community-chats", "chats-net", "chats-web", "chats-webrtc"]
-        .map(|package| ["--package", package]);
+    let tested = TESTED.map(|package| ["--package", package]);
     let tested = [&["--target", tools::WASM, "--tests"], tested.as_flattened()].concat();
     clippy("browser tests", &tested)?;
     Ok(total)
