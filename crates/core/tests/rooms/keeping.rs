@@ -26,7 +26,7 @@ fn history_reads_after_a_restart_without_anybody() {
     town.open(1, room);
     town.run(MOMENT);
     assert_eq!(*town.people[1].said().last().unwrap(), "number 199");
-    for _ in 0..4 {
+    for _ in 0..6 {
         town.act(1, Action::Older);
         town.run(MOMENT);
     }

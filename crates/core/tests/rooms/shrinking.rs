@@ -26,6 +26,17 @@ fn days(town: &mut Town, days: u32) {
     town.run(SWEPT);
 }
 
+/// Somebody is let in, and linked with the first two.
+fn newcomer(town: &mut Town) -> usize {
+    town.change(3, 1);
+    town.hear();
+    let new = town.come(3, 3);
+    town.link(0, new);
+    town.link(1, new);
+    town.run(LONG);
+    new
+}
+
 #[test]
 fn what_others_took_the_place_of_loses_its_body_after_a_week_and_all_shows_as_before() {
     let (mut town, room) = Town::with_room(2);
@@ -53,12 +64,7 @@ fn what_others_took_the_place_of_loses_its_body_after_a_week_and_all_shows_as_be
     days(&mut town, 2);
     // The first name, the first edit, two reactions and what was taken away.
     let spent = [0, 2, 4, 5, 7];
-    town.change(3, 1);
-    town.hear();
-    let new = town.come(3, 3);
-    town.link(0, new);
-    town.link(1, new);
-    town.run(LONG);
+    let new = newcomer(&mut town);
     town.restart(0);
     town.open(0, room);
     town.open(new, room);
@@ -81,12 +87,7 @@ fn what_nobody_gives_a_key_to_is_given_up_after_a_month_and_read_when_there_is_o
     let (name, policy) = ("board".to_owned(), Policy::FromJoin);
     let room = town.act(0, Action::CreateRoom { name, policy }).unwrap();
     town.say(0, room, "before");
-    town.change(3, 1);
-    town.hear();
-    let new = town.come(3, 3);
-    town.link(0, new);
-    town.link(1, new);
-    town.run(LONG);
+    let new = newcomer(&mut town);
     town.say(1, room, "after");
     town.open(new, room);
     town.run(LONG);

@@ -1,11 +1,12 @@
 //! A device that says whatever it likes, and one that it says it to.
 
-use crate::device::{Device, NOW, ROOM};
+use crate::device::{Device, NOW, ROOM, items};
 use chats_core::epoch::RoomTag;
 use chats_core::hlc::Hlc;
 use chats_core::id::DeviceKey;
+use chats_core::op::OpId;
 use chats_core::sync::wire::{RoomOffer, Salt, TagHash};
-use chats_core::sync::{End, Ending, Input, Output, SyncMessage, Window};
+use chats_core::sync::{End, Ending, IdSet, Input, Output, SyncMessage, Window};
 use chats_core::time::{Duration, Time};
 use chats_core::wire;
 
@@ -16,6 +17,13 @@ pub(crate) const SALT: Salt = [5; 16];
 pub(crate) const DAY: Window =
     Window { from: Hlc((NOW.0 - 86_400_000) << 16), until: Hlc((NOW.0 + 86_400_000) << 16) };
 
+/// Somebody honest, who has so many items.
+pub(crate) fn alice(count: u64) -> Device {
+    let mut alice = Device::new(1);
+    alice.store.put(ROOM, items(count, NOW));
+    alice
+}
+
 /// Alice, who is honest, and Eve.
 pub(crate) struct Duel {
     pub(crate) alice: Device,
@@ -23,6 +31,23 @@ pub(crate) struct Duel {
 }
 
 impl Duel {
+    /// With somebody who has so many items.
+    pub(crate) fn over(count: u64) -> Self {
+        Self::new(alice(count))
+    }
+
+    /// With somebody who has as many as a set may hold.
+    pub(crate) fn over_the_largest() -> Self {
+        let mut duel = Self::over(0);
+        let all = (0..IdSet::MAX as u64).map(|at| {
+            let mut id = [7; 32];
+            id[..8].copy_from_slice(&(Hlc::at(NOW).0 - at).to_be_bytes());
+            OpId(id)
+        });
+        duel.alice.store.sets.get_mut(&ROOM).unwrap().0 = all.collect();
+        duel
+    }
+
     pub(crate) fn new(alice: Device) -> Self {
         let mut duel = Self { alice, now: NOW };
         duel.alice.handle(Input::Passed(EVE), NOW);

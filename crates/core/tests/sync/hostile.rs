@@ -1,7 +1,7 @@
 //! What a lying member costs: little, and it is left.
 
-use crate::device::{Device, INVALID, NOW, ROOM, item, items};
-use crate::eve::{DAY, Duel, EVE, SALT, hello, offer};
+use crate::device::{INVALID, NOW, ROOM, item, items};
+use crate::eve::{DAY, Duel, EVE, SALT, alice, hello, offer};
 use crate::world::World;
 use chats_core::epoch::RoomTag;
 use chats_core::hlc::Hlc;
@@ -9,21 +9,11 @@ use chats_core::id::DeviceKey;
 use chats_core::op::OpId;
 use chats_core::store::SetId;
 use chats_core::sync::wire::{MAX_FETCH, RoomOffer, TagHash};
-use chats_core::sync::{End, Ending, IdSet, Output, SyncMessage, Window};
+use chats_core::sync::{End, Ending, Output, SyncMessage, Window};
 use chats_core::time::{Duration, Time};
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn alice(count: u64) -> Device {
-    let mut alice = Device::new(1);
-    alice.store.put(ROOM, items(count, NOW));
-    alice
-}
-
-fn duel(count: u64) -> Duel {
-    Duel::new(alice(count))
-}
 
 /// The first question of somebody who has these.
 fn question(ids: &[OpId]) -> Vec<u8> {
@@ -68,7 +58,7 @@ fn asked(duel: &mut Duel) -> (Window, Vec<u8>) {
 #[test]
 fn frames_that_mean_nothing_end_a_session() {
     for frame in [vec![], vec![0xff], vec![0x80], vec![0; 1000]] {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dial();
         duel.bytes(frame);
         duel.assert_left();
@@ -77,7 +67,7 @@ fn frames_that_mean_nothing_end_a_session() {
 
 #[test]
 fn a_second_hello_ends_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     duel.say(&hello(duel.alice.key));
     duel.assert_left();
@@ -85,7 +75,7 @@ fn a_second_hello_ends_a_session() {
 
 #[test]
 fn a_second_welcome_ends_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dialled();
     duel.heard();
     duel.say(&SyncMessage::Welcome { salt: SALT, rooms: vec![] });
@@ -103,7 +93,7 @@ fn a_welcome_to_rooms_that_were_not_offered_ends_a_session() {
         vec![offer(alice, EVE)],
     ];
     for rooms in cases {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.wait(Duration::from_secs(3));
         duel.heard();
         duel.say(&SyncMessage::Welcome { salt: SALT, rooms });
@@ -113,7 +103,7 @@ fn a_welcome_to_rooms_that_were_not_offered_ends_a_session() {
 
 #[test]
 fn another_s_hello_said_again_reveals_no_room() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     let bob = DeviceKey([2; 32]);
     let to_alice = offer(bob, duel.alice.key);
     let to_eve = offer(bob, EVE);
@@ -124,7 +114,7 @@ fn another_s_hello_said_again_reveals_no_room() {
 
 #[test]
 fn a_room_named_twice_is_one_room() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     let rooms = vec![offer(EVE, duel.alice.key); 256];
     duel.say(&SyncMessage::Hello { salt: SALT, rooms });
     let heard = duel.heard();
@@ -141,7 +131,7 @@ fn sets_that_were_not_agreed_on_end_a_session() {
         SyncMessage::Done { set: 2, window: DAY },
     ];
     for message in messages {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dial();
         duel.say(&message);
         duel.assert_left();
@@ -150,7 +140,7 @@ fn sets_that_were_not_agreed_on_end_a_session() {
 
 #[test]
 fn messages_of_the_other_role_end_a_session() {
-    let mut one = duel(10);
+    let mut one = Duel::over(10);
     one.dial();
     one.say(&SyncMessage::Welcome { salt: SALT, rooms: vec![] });
     one.assert_left();
@@ -158,7 +148,7 @@ fn messages_of_the_other_role_end_a_session() {
         SyncMessage::Fetch { set: 1, ids: vec![OpId([0; 32])] },
         SyncMessage::Done { set: 1, window: DAY },
     ] {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dialled_about_the_room();
         duel.say(&message);
         duel.assert_left();
@@ -167,7 +157,7 @@ fn messages_of_the_other_role_end_a_session() {
 
 #[test]
 fn items_that_were_not_asked_for_end_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dialled_about_the_room();
     duel.say(&given(1, &items(1, Time(NOW.0 - 5000))));
     duel.assert_left();
@@ -183,7 +173,7 @@ fn other_items_than_were_asked_for_end_a_session() {
     for (set, answered) in
         [(1, swapped), (1, changed), (1, items(1, NOW)), (0, lacked[..1].to_vec())]
     {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dialled_about_the_room();
         let (window, question) = asked(&mut duel);
         duel.say(&reconcile(window, answer(&ids(&lacked), &question)));
@@ -201,14 +191,14 @@ fn items_given_unasked_must_be_of_a_window_that_was_compared() {
     let old = item(Hlc::at(Time(NOW.0 - 3 * 86_400_000)), b"old");
     let cases = [vec![old], items(1, Time(NOW.0 + 3 * 86_400_000))];
     for items in cases {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dial();
         duel.say(&reconcile(DAY, question(&[])));
         duel.heard();
         duel.say(&given(1, &items));
         duel.assert_left();
     }
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     duel.say(&given(1, &items(1, Time(NOW.0 - 5000))));
     duel.assert_left();
@@ -220,7 +210,7 @@ fn one_item_twice_in_a_message_or_bytes_of_no_item_end_a_session() {
     let none = (one.0, vec![]);
     let short = (one.0, vec![1, 2, 3]);
     for items in [vec![one.clone(), one.clone()], vec![none], vec![short]] {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dial();
         duel.say(&reconcile(DAY, question(&[])));
         duel.heard();
@@ -231,7 +221,7 @@ fn one_item_twice_in_a_message_or_bytes_of_no_item_end_a_session() {
 
 #[test]
 fn more_messages_than_were_answered_for_end_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     duel.say(&reconcile(DAY, question(&[])));
     duel.heard();
@@ -247,7 +237,7 @@ fn more_messages_than_were_answered_for_end_a_session() {
 #[test]
 fn committed_must_be_what_was_sent() {
     for (set, ids) in [(1, ids(&items(1, Time(NOW.0 - 5000)))), (0, vec![])] {
-        let mut duel = duel(300);
+        let mut duel = Duel::over(300);
         duel.dial();
         let wanted = items(300, NOW)[..200].iter().map(|(id, _)| *id).collect();
         duel.say(&SyncMessage::Fetch { set: 1, ids: wanted });
@@ -257,7 +247,7 @@ fn committed_must_be_what_was_sent() {
         duel.assert_left();
         assert!(!duel.alice.told.iter().any(|it| matches!(it, Output::Delivered { .. })));
     }
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     duel.say(&SyncMessage::Committed { set: 1, ids: vec![] });
     duel.assert_left();
@@ -265,7 +255,7 @@ fn committed_must_be_what_was_sent() {
 
 #[test]
 fn who_answers_for_nothing_gets_little_and_is_not_waited_for() {
-    let mut duel = duel(5000);
+    let mut duel = Duel::over(5000);
     duel.dial();
     let all = ids(&items(5000, NOW));
     for ids in all.chunks(MAX_FETCH).take(4) {
@@ -281,7 +271,7 @@ fn who_answers_for_nothing_gets_little_and_is_not_waited_for() {
 
 #[test]
 fn more_questions_for_items_than_can_be_answered_end_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     for round in 0..5 {
         assert_eq!(duel.endings(), [], "{round}");
@@ -293,7 +283,7 @@ fn more_questions_for_items_than_can_be_answered_end_a_session() {
 
 #[test]
 fn what_was_never_here_is_not_read_from_the_store() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     let ids = ids(&items(1000, Time(NOW.0 - 5000)));
     duel.say(&SyncMessage::Fetch { set: 1, ids });
@@ -308,7 +298,7 @@ fn what_was_never_here_is_not_read_from_the_store() {
 
 #[test]
 fn one_device_gets_so_much_within_an_hour() {
-    let mut duel = duel(2000);
+    let mut duel = Duel::over(2000);
     let all = ids(&items(2000, NOW));
     let mut items = 0;
     for _ in 0..100 {
@@ -345,7 +335,7 @@ fn one_device_gets_so_much_within_an_hour() {
 
 #[test]
 fn who_begins_sessions_without_end_is_not_answered() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     for _ in 0..100 {
         duel.say(&hello(duel.alice.key));
         duel.say(&SyncMessage::End { reason: End::Finished });
@@ -358,7 +348,7 @@ fn who_begins_sessions_without_end_is_not_answered() {
 
 #[test]
 fn questions_about_one_window_have_an_end() {
-    let mut duel = duel(100);
+    let mut duel = Duel::over(100);
     duel.dial();
     let question = question(&ids(&items(100, Time(NOW.0 - 5000))));
     for round in 0..64 {
@@ -371,7 +361,7 @@ fn questions_about_one_window_have_an_end() {
 
 #[test]
 fn questions_about_ever_other_windows_have_an_end() {
-    let mut duel = duel(100);
+    let mut duel = Duel::over(100);
     duel.dial();
     for at in 1..=4 {
         let window = Window { from: Hlc(0), until: Hlc(u64::MAX - at) };
@@ -385,13 +375,7 @@ fn questions_about_ever_other_windows_have_an_end() {
 /// Four windows of 64 rounds each over all ids would be four times what a session may take.
 #[test]
 fn questions_over_all_of_the_largest_set_have_an_end() {
-    let mut duel = duel(0);
-    let all = (0..IdSet::MAX as u64).map(|at| {
-        let mut id = [7; 32];
-        id[..8].copy_from_slice(&(Hlc::at(NOW).0 - at).to_be_bytes());
-        OpId(id)
-    });
-    duel.alice.store.sets.get_mut(&ROOM).unwrap().0 = all.collect();
+    let mut duel = Duel::over_the_largest();
     duel.dial();
     let question = question(&ids(&items(100, Time(NOW.0 - 5000))));
     let mut rounds = 0;
@@ -414,7 +398,7 @@ fn questions_over_all_of_the_largest_set_have_an_end() {
 
 #[test]
 fn answers_that_never_come_to_an_end_end_a_session() {
-    let mut duel = duel(2000);
+    let mut duel = Duel::over(2000);
     duel.dialled_about_the_room();
     let sketched = duel.heard().into_iter().find_map(|message| match message {
         SyncMessage::Sketch { set: 1, window, .. } => Some(window),
@@ -441,7 +425,7 @@ fn answers_that_never_come_to_an_end_end_a_session() {
 
 #[test]
 fn ids_that_are_not_of_the_window_end_a_session() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dialled_about_the_room();
     let (window, question) = asked(&mut duel);
     let old = item(Hlc::at(Time(NOW.0 - 3 * 86_400_000)), b"old");
@@ -457,16 +441,16 @@ fn ids_that_are_not_of_the_window_end_a_session() {
 
 #[test]
 fn answers_to_what_was_not_asked_and_negentropy_that_is_none_end_a_session() {
-    let mut one = duel(10);
+    let mut one = Duel::over(10);
     one.dialled_about_the_room();
     one.say(&reconcile(Window::ALL, vec![0x61]));
     one.assert_left();
-    let mut two = duel(10);
+    let mut two = Duel::over(10);
     two.dialled_about_the_room();
     let (window, _) = asked(&mut two);
     two.say(&reconcile(window, vec![0x61, 0, 0, 7]));
     two.assert_left();
-    let mut three = duel(10);
+    let mut three = Duel::over(10);
     three.dial();
     three.say(&reconcile(DAY, vec![0x61, 0, 0, 7]));
     three.assert_left();
@@ -513,7 +497,7 @@ fn over_one_in_twenty_invalid_items_and_the_device_is_left() {
 
 #[test]
 fn who_drips_is_not_listened_to_for_ever() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     duel.dial();
     for _ in 0..20 {
         duel.say(&SyncMessage::Reconcile {
@@ -536,7 +520,7 @@ fn who_has_not_passed_is_not_listened_to() {
 
 #[test]
 fn a_set_that_is_no_room_of_ours_is_not_written_to() {
-    let mut duel = duel(10);
+    let mut duel = Duel::over(10);
     let other = TagHash::of(RoomTag([9; 16]), &SALT, EVE, duel.alice.key);
     let rooms = vec![RoomOffer { tag: other, horizon: Hlc(0) }, offer(EVE, duel.alice.key)];
     duel.say(&SyncMessage::Hello { salt: SALT, rooms });

@@ -1,6 +1,6 @@
 //! Comparing by sketches: with whoever is honest, and with whoever is not.
 
-use crate::device::{Device, NOW, ROOM, item, items};
+use crate::device::{NOW, ROOM, item, items};
 use crate::eve::{DAY, Duel};
 use crate::world::World;
 use chats_core::hlc::Hlc;
@@ -11,15 +11,9 @@ use proptest::prelude::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn duel(count: u64) -> Duel {
-    let mut alice = Device::new(1);
-    alice.store.put(ROOM, items(count, NOW));
-    Duel::new(alice)
-}
-
 /// Alice leads, and has asked about the newest day of a room of which she knows so many.
 fn asked(count: u64) -> (Duel, Vec<SyncMessage>) {
-    let mut duel = duel(count);
+    let mut duel = Duel::over(count);
     duel.dialled_about_the_room();
     let mut heard = duel.heard();
     heard.retain(|it| !matches!(it, SyncMessage::Done { .. }));
@@ -118,7 +112,7 @@ fn shorts_of_nothing_are_passed_over() {
 #[test]
 fn sketches_that_are_none_or_of_the_other_role_end_a_session() {
     for message in [sketch(1, DAY, CELL + 1), sketch(2, DAY, CELL)] {
-        let mut duel = duel(10);
+        let mut duel = Duel::over(10);
         duel.dial();
         duel.say(&message);
         duel.assert_left();
@@ -126,7 +120,7 @@ fn sketches_that_are_none_or_of_the_other_role_end_a_session() {
     let (mut leads, heard) = asked(300);
     leads.say(&sketch(1, sketched(&heard).0, CELL));
     leads.assert_left();
-    let mut answers = duel(300);
+    let mut answers = Duel::over(300);
     answers.dial();
     answers.say(&difference(DAY, vec![], vec![]));
     answers.assert_left();
@@ -135,13 +129,7 @@ fn sketches_that_are_none_or_of_the_other_role_end_a_session() {
 /// Cells that say nothing, about the largest set.
 #[test]
 fn sketches_of_the_largest_set_have_an_end() {
-    let mut duel = duel(0);
-    let all = (0..IdSet::MAX as u64).map(|at| {
-        let mut id = [7; 32];
-        id[..8].copy_from_slice(&(Hlc::at(NOW).0 - at).to_be_bytes());
-        OpId(id)
-    });
-    duel.alice.store.sets.get_mut(&ROOM).unwrap().0 = all.collect();
+    let mut duel = Duel::over_the_largest();
     duel.dial();
     let known = u32::try_from(IdSet::MAX).unwrap();
     let cells = vec![0xff; 32 * CELL];

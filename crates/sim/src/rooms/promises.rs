@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How long it takes at most to show a room, and more of it, in milliseconds.
 const SHOWN: u64 = 3000;
 /// How often more of a room is asked for.
-const PAGES: usize = 40;
+const PAGES: usize = 70;
 
 /// Something that was asked for.
 #[derive(Debug, Clone)]
