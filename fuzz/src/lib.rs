@@ -36,7 +36,10 @@ use chats_webrtc::{
     address,
     codec::{self, Delimiter, signalling},
     sdp,
-    state::stream,
+    state::{
+        exchange::{Exchange, MAX_CANDIDATE, MAX_CANDIDATES, Role, Step},
+        stream,
+    },
 };
 use futures::{executor::block_on, io::Cursor};
 use minicbor::{Decode, Encode};
@@ -181,8 +184,10 @@ fn read_turn(data: &[u8]) {
     drop(turn::read_request(data));
 }
 
+/// What comes on the stream, and what either side of an exchange makes of it.
 fn read_signalling(data: &[u8]) {
     let mut delimiter = Delimiter::default();
+    let mut exchanges = vec![Exchange::new(Role::Offers), Exchange::new(Role::Answers)];
     delimiter.push(data);
     while let Ok(Some(message)) = delimiter.next() {
         assert!(message.len() <= codec::MAX_MESSAGE);
@@ -192,8 +197,26 @@ fn read_signalling(data: &[u8]) {
             let mut again = Delimiter::default();
             again.push(&bytes);
             let again = again.next().ok().flatten().map(signalling::decode);
-            assert_eq!(again, Some(Ok(message)));
+            assert_eq!(again, Some(Ok(message.clone())));
+            exchanges.retain_mut(|exchange| takes(exchange, message.clone()));
         }
+    }
+}
+
+/// Whether an exchange goes on after a message.
+fn takes(exchange: &mut Exchange, message: signalling::Message) -> bool {
+    match exchange.receive(message) {
+        Ok(Step::Describe { sdp, fingerprint, candidates }) => {
+            assert!(candidates.len() <= MAX_CANDIDATES && exchange.end().is_ok());
+            assert_eq!(sdp::fingerprint(&sdp), Ok(fingerprint));
+            true
+        }
+        Ok(Step::Candidate(candidate)) => {
+            assert!(candidate.len() <= MAX_CANDIDATE && exchange.end().is_ok());
+            true
+        }
+        Ok(Step::Wait) => true,
+        Err(_) => false,
     }
 }
 
