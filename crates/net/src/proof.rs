@@ -206,11 +206,24 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_of_another_length_is_forged() {
-        let (dialer, _) = secrets();
-        let (by_dialer, _) = views(B, A);
-        assert!(matches!(answer(by_dialer, dialer.clone(), &[]), Err(ProofError::Forged)));
-        assert!(matches!(answer(by_dialer, dialer, &[0; 63]), Err(ProofError::Forged)));
+    fn nothing_but_the_signature_itself_proves_a_link() {
+        let (dialer, listener) = secrets();
+        let (by_dialer, by_listener) = views(B, A);
+        let signature = by_listener.sign(&listener).0;
+        let heard = |said: &[u8]| answer(by_dialer, dialer.clone(), said);
+        assert!(heard(&signature).is_ok());
+        for bit in 0..LENGTH * 8 {
+            let mut said = signature;
+            said[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(heard(&said), Err(ProofError::Forged)), "bit {bit}");
+        }
+        for length in 0..LENGTH {
+            assert!(matches!(heard(&signature[..length]), Err(ProofError::Forged)), "{length}");
+        }
+        let longer = [signature.as_slice(), &[0; LENGTH]].concat();
+        for length in LENGTH + 1..longer.len() {
+            assert!(matches!(heard(&longer[..length]), Err(ProofError::Cut(_))), "{length}");
+        }
     }
 
     #[test]
