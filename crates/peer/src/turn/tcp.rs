@@ -144,6 +144,7 @@ async fn message(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{Rng, SeedableRng, rngs::SmallRng};
 
     async fn all(mut bytes: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         let mut all = Vec::new();
@@ -169,6 +170,31 @@ mod tests {
         assert!(all(b"GET / HTTP/1.1\r\n").await.is_err());
         assert!(all(&[0xff; 100]).await.is_err());
         assert_eq!(all(&[]).await.unwrap(), Vec::<Vec<u8>>::new());
+    }
+
+    #[tokio::test]
+    async fn whatever_comes_messages_are_parts_of_it_in_order_and_no_longer_than_what_is_carried() {
+        let mut rng = SmallRng::seed_from_u64(3);
+        let mut messages = 0;
+        for _ in 0..3000 {
+            let mut bytes = Vec::new();
+            for _ in 0..rng.random_range(1..6) {
+                let longest = if rng.random_bool(0.8) { 64 } else { 4200 };
+                let length = rng.random_range(0_u16..longest);
+                bytes.extend([rng.random::<u8>() >> rng.random_range(0..8), rng.random()]);
+                bytes.extend(length.to_be_bytes());
+                let content = usize::from(length) + rng.random_range(0..24);
+                bytes.extend((0..content).map(|_| rng.random::<u8>()));
+            }
+            let mut rest = bytes.as_slice();
+            let mut taken = 0;
+            while let Ok(Some(one)) = message(&mut rest).await {
+                assert!(one.len() < 4 + MAX_DATAGRAM && bytes[taken..].starts_with(&one));
+                taken = bytes.len() - rest.len();
+                messages += 1;
+            }
+        }
+        assert!(messages > 1000, "{messages}");
     }
 
     #[test]
