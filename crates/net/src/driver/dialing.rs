@@ -48,7 +48,17 @@ enum Stage {
     Failed,
 }
 
+/// The way to a peer through who is at `addr`.
+fn circuit(addr: Multiaddr, peer: PeerId) -> Multiaddr {
+    addr.with(Protocol::P2pCircuit).with(Protocol::P2p(peer))
+}
+
 impl Dialing {
+    fn tried(&self, way: &Multiaddr) -> bool {
+        let carrier = devices::relay_in(way);
+        self.tries.iter().any(|it| it.carrier == carrier)
+    }
+
     /// The circuit that shall carry the session: the one that was made soonest, once none that is
     /// under way can still be made as soon as one ought to be.
     fn choice(&self, now: Instant) -> Option<(&Try, Connection)> {
@@ -86,10 +96,10 @@ impl Driver {
         let Some(peer) = identity::peer_id(device).filter(|_| device != self.own()) else {
             return self.tell(fail("this is no other device"));
         };
-        let circuit = |addr: Multiaddr| addr.with(Protocol::P2pCircuit).with(Protocol::P2p(peer));
         let relays = self.relays.towards(device);
         let carriers = self.carriers();
-        let ways: VecDeque<_> = relays.into_iter().chain(carriers).map(circuit).collect();
+        let ways = relays.into_iter().chain(carriers).map(|addr| circuit(addr, peer));
+        let ways: VecDeque<_> = ways.collect();
         if ways.is_empty() {
             return self.tell(fail("no relay and no member is connected who could help"));
         }
@@ -102,6 +112,12 @@ impl Driver {
     /// Tries the next way; if there is none and nothing is on its way, the dial has failed.
     fn dial_next(&mut self, device: DeviceKey) {
         let Some(dialing) = self.dialing.get_mut(&device) else { return };
+        if dialing.ways.is_empty() {
+            // Relays that were not ready when the dial began.
+            let relays = self.relays.towards(device).into_iter();
+            let ways = relays.map(|addr| circuit(addr, dialing.peer));
+            dialing.ways = ways.filter(|way| !dialing.tried(way)).collect();
+        }
         while let Some(way) = dialing.ways.pop_front() {
             let carrier = devices::relay_in(&way);
             let options = DialOpts::peer_id(dialing.peer)
@@ -109,13 +125,12 @@ impl Driver {
                 .condition(PeerCondition::Always)
                 .build();
             let connection = options.connection_id();
-            match self.swarm.dial(options) {
-                Ok(()) => {
-                    let (begun, stage) = (Instant::now(), Stage::UnderWay);
-                    dialing.tries.push(Try { connection, carrier, begun, stage });
-                    return self.wake_within(HEDGE);
-                }
-                Err(error) => dialing.reasons.push(super::dial_reason(&error)),
+            let failed = self.swarm.dial(options).err();
+            let stage = if failed.is_none() { Stage::UnderWay } else { Stage::Failed };
+            dialing.tries.push(Try { connection, carrier, begun: Instant::now(), stage });
+            match failed {
+                None => return self.wake_within(HEDGE),
+                Some(error) => dialing.reasons.push(super::dial_reason(&error)),
             }
         }
         if dialing.tries.iter().all(|it| matches!(it.stage, Stage::Failed)) {

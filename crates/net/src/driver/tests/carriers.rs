@@ -80,6 +80,20 @@ async fn the_relay_that_was_outpaced_is_not_tried_again_and_the_other_not_blamed
 }
 
 #[tokio::test]
+async fn a_relay_that_was_not_ready_when_the_dial_began_is_tried_when_the_others_take_long() {
+    let (_circuits, near) = Circuits::through(Fault::Hold, IN_THE_HANDSHAKE).await;
+    let later = RelayTask::start().await;
+    let relays = vec![near.addr.clone(), later.addr.clone()];
+    let mut a = Device::start(vec![near.addr.clone()], false);
+    let mut b = Device::start(relays.clone(), false);
+    a.relays_connected(1).await;
+    b.relays_connected(2).await;
+    a.tell(Command::Dial(b.key));
+    a.tell(Command::SetRelays(relays));
+    assert_eq!(a.connected(b.key).await, Path::Circuit);
+}
+
+#[tokio::test]
 async fn either_end_of_a_circuit_that_broke_dials_the_other_through_another_relay() {
     for next in 0..2 {
         let (circuits, near) = Circuits::through(Fault::None, IN_THE_HANDSHAKE).await;
