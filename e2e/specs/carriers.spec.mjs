@@ -1,4 +1,4 @@
-// Relays that lose, delay or spoil what they carry, and devices that show another key than they use.
+// Relays that lose or spoil what they carry, and devices that show another key than they use.
 import assert from "node:assert/strict";
 import { farAway, Relay, startCarrier } from "../harness/relays.mjs";
 import { servePage } from "../harness/servers.mjs";
@@ -14,7 +14,6 @@ const linked = (member) =>
 for (const [fault, after] of [
   ["drop", IN_THE_HANDSHAKE],
   ["drop", LATER],
-  ["delay", IN_THE_HANDSHAKE],
   ["corrupt", IN_THE_HANDSHAKE],
   ["corrupt", LATER],
 ]) {
