@@ -6,7 +6,6 @@ mod carriers;
 mod checking;
 mod circuits;
 mod crossing;
-mod floods;
 mod links;
 mod relays;
 mod spoilt;
