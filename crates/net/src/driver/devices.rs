@@ -55,8 +55,6 @@ pub(super) struct Session {
 #[derive(Clone, Copy)]
 pub(super) struct Connection {
     path: Path,
-    /// They dialled it.
-    incoming: bool,
     /// Who carries it.
     pub(super) carrier: Option<PeerId>,
     pub(super) since: Instant,
@@ -71,20 +69,13 @@ pub(super) struct Connection {
 impl Connection {
     fn new(endpoint: &ConnectedPoint) -> Self {
         let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
-        let (incoming, carrier) = (endpoint.is_listener(), carrier(endpoint));
-        Self { path, incoming, carrier, used: false, ..Self::link() }
-    }
-
-    /// The same, which a session begins to use.
-    pub(super) fn anew(self) -> Self {
-        Self { since: Instant::now(), ..self }
+        Self { path, carrier: carrier(endpoint), used: false, ..Self::link() }
     }
 
     /// The link that a session moves to.
     pub(super) fn link() -> Self {
         Self {
             path: Path::Direct,
-            incoming: false,
             carrier: None,
             since: Instant::now(),
             used: true,
@@ -191,31 +182,18 @@ impl Driver {
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
+        let incoming = endpoint.is_listener();
         let begun = Connection::new(endpoint);
-        match identity::device(peer) {
-            Some(device) if endpoint.is_listener() => {
-                self.begin(peer, device, connection, begun);
-            }
-            Some(device) if begun.path == Path::Circuit => {
-                self.dial_stands(device, connection, begun);
-            }
-            // A relay that was taken off the list.
-            _ => {
-                self.swarm.close_connection(connection);
-            }
-        }
-    }
-
-    /// A connection may carry the session of a device from now on.
-    pub(super) fn begin(
-        &mut self,
-        peer: PeerId,
-        device: DeviceKey,
-        connection: ConnectionId,
-        begun: Connection,
-    ) {
+        let path = begun.path;
+        let device = identity::device(peer).filter(|device| {
+            incoming || (self.dial_stands(*device, connection) && path == Path::Circuit)
+        });
+        // Else another circuit was there first, or it is a relay that was taken off the list.
+        let Some(device) = device else {
+            self.swarm.close_connection(connection);
+            return;
+        };
         let strangers = self.devices.strangers();
-        let Connection { incoming, path, .. } = begun;
         if let Some(known) = self.devices.0.get_mut(&device) {
             let spare = !incoming && known.direct.link().is_some();
             known.connections.insert(connection, Connection { spare, ..begun });
@@ -247,39 +225,19 @@ impl Driver {
     }
 
     pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
-        self.doubt_carrier(connection);
         let mut sessions = self.devices.0.iter_mut();
         let found = sessions.find_map(|(device, session)| {
             let closed = session.connections.remove(&connection)?;
-            Some((*device, closed.used, session.connections.is_empty()))
-        });
-        let Some((device, used, last)) = found else { return };
-        if last || used {
-            self.start_over(device, reason, |_, other| !other.used);
-        }
-    }
-
-    /// A stream of a session broke, and the session with it.
-    pub(super) fn channel_broke(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
-        if let Some(device) = identity::device(peer)
-            && self.devices.has(device, connection)
-        {
-            // Streams are often the first to tell that a connection is gone.
-            self.doubt_carrier(connection);
-            self.end_device(device, reason);
-        }
-    }
-
-    /// Doubts who carries a connection that ends, if it is a circuit whose time was not up.
-    fn doubt_carrier(&mut self, connection: ConnectionId) {
-        let carrier = self.devices.0.values().find_map(|session| {
-            let it = session.connections.get(&connection)?;
             // Strangers come and go as they please.
             let lost = session.direct.link().is_none() && (session.passed || !session.incoming);
-            it.carrier.filter(|_| lost && it.used && it.since.elapsed() < EARLY)
+            Some((*device, closed, lost, session.connections.is_empty()))
         });
-        if let Some(carrier) = carrier {
+        let Some((device, closed, lost, last)) = found else { return };
+        if let Some(carrier) = closed.carrier.filter(|_| lost && closed.since.elapsed() < EARLY) {
             self.relays.doubt(carrier);
+        }
+        if last || closed.used {
+            self.start_over(device, reason, |_, other| !other.used);
         }
     }
 
