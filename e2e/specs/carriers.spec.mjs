@@ -15,6 +15,7 @@ for (const [fault, after] of [
   ["drop", IN_THE_HANDSHAKE],
   ["drop", LATER],
   ["corrupt", IN_THE_HANDSHAKE],
+  ["corrupt", LATER],
 ]) {
   test(`members are linked by another relay when the nearest does this to circuits after ${after} bytes: ${fault}`, async (t) => {
     const bad = await startCarrier(t, fault, after);

@@ -13,6 +13,7 @@ use libp2p::{
     identity::Keypair,
     ping, relay,
     swarm::NetworkBehaviour,
+    yamux,
 };
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ const MAX_CONNECTIONS: u32 = 512;
 const MAX_PER_PEER: u32 = 4;
 /// Incoming connections within their handshakes.
 const MAX_PENDING: u32 = 64;
+/// Streams on one connection; of each that nobody reads, yamux keeps up to 256 kB. A device that
+/// opens and accepts all the circuits that a relay gives it needs some forty.
+pub(crate) const MAX_STREAMS: usize = 64;
 
 /// The behaviour of a device, on both targets.
 #[derive(NetworkBehaviour)]
@@ -89,6 +93,13 @@ impl Behaviour {
     /// Native programs make no direct links.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn answer_links(&mut self, _: PeerId, _: bool) {}
+}
+
+/// Yamux as devices and relays run it. Whoever opens more than [`MAX_STREAMS`] is cut off.
+pub(crate) fn multiplexer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(MAX_STREAMS);
+    config
 }
 
 /// Ping as devices and relays run it.

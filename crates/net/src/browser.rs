@@ -4,7 +4,7 @@
 mod socket;
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet, multiplexer},
     carry,
     driver::{Driver, attempt},
     identity,
@@ -18,7 +18,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm, Transport,
     core::{muxing::StreamMuxerBox, transport::OrTransport, upgrade::Version},
     multiaddr::Protocol,
-    relay, swarm, yamux,
+    relay, swarm,
 };
 use libp2p_websocket_websys as websocket;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -50,7 +50,7 @@ pub fn start(
     let circuits = OrTransport::new(circuits, sockets)
         .upgrade(Version::V1)
         .authenticate(noise)
-        .multiplex(yamux::Config::default())
+        .multiplex(multiplexer())
         .timeout(HANDSHAKE);
     let linking = linking();
     let (links, signalling) = chats_webrtc::new(Config {

@@ -229,12 +229,15 @@ impl Driver {
                 self.relay_closed(connection_id, &reason);
                 self.link_closed(connection_id, &reason);
                 self.device_closed(connection_id, &reason);
+                self.dial_failed(connection_id, &reason);
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. }
-                if !self.dial_failed(connection_id, &error)
-                    && !self.link_refused(connection_id, &error) =>
-            {
-                self.relay_closed(connection_id, &dial_reason(&error));
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                let reason = dial_reason(&error);
+                if !self.dial_failed(connection_id, &reason)
+                    && !self.link_refused(connection_id, &error)
+                {
+                    self.relay_closed(connection_id, &reason);
+                }
             }
             SwarmEvent::NewListenAddr { address, .. }
                 if !address.iter().any(|part| part == Protocol::P2pCircuit) =>
@@ -347,11 +350,7 @@ impl Driver {
     /// it ends too.
     fn pipe_broke(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
         self.relay_closed(connection, reason);
-        if let Some(device) = identity::device(peer)
-            && self.devices.has(device, connection)
-        {
-            self.end_device(device, reason);
-        }
+        self.channel_broke(peer, connection, reason);
     }
 
     fn on_tick(&mut self) {

@@ -1,7 +1,7 @@
 //! The network in a native program: TCP and WebSocket, on tokio.
 
 use crate::{
-    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet},
+    behaviour::{Behaviour, HANDSHAKE, IDLE, Quiet, multiplexer},
     driver::Driver,
     identity,
     linking::Linking,
@@ -17,7 +17,7 @@ use libp2p::{
         upgrade::Version,
     },
     identity::Keypair,
-    relay, swarm, tcp, yamux,
+    relay, swarm, tcp,
 };
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -82,7 +82,7 @@ where
     Ok(transport
         .upgrade(Version::V1)
         .authenticate(noise)
-        .multiplex(yamux::Config::default())
+        .multiplex(multiplexer())
         .timeout(HANDSHAKE)
         .boxed())
 }

@@ -22,8 +22,11 @@ use crate::{
 use chats_core::id::DeviceSecret;
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, connection_limits,
-    core::transport::{OptionalTransport, OrTransport},
+    Multiaddr, PeerId, StreamProtocol, Swarm, Transport, connection_limits,
+    core::{
+        muxing::StreamMuxerBox,
+        transport::{OptionalTransport, OrTransport},
+    },
     identify,
     identity::Keypair,
     multiaddr::Protocol,
@@ -131,6 +134,15 @@ impl Relay {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(secret: &DeviceSecret, settings: Settings) -> Result<Self, StartError> {
+        Self::over(secret, settings, |connection| connection)
+    }
+
+    /// The same, with connections that are first made into others.
+    pub(crate) fn over(
+        secret: &DeviceSecret,
+        settings: Settings,
+        connections: impl Fn(StreamMuxerBox) -> StreamMuxerBox + Clone + Send + Unpin + 'static,
+    ) -> Result<Self, StartError> {
         let Settings { external, max_reservations, max_circuit_time, tls, turn } = settings;
         let refused = || StartError::Key("libp2p refuses it".to_owned());
         let key = identity::keypair(secret).ok_or_else(refused)?;
@@ -155,8 +167,11 @@ impl Relay {
             Some(tls) => OptionalTransport::some(tls::secure_websocket(tcp, tls)),
             None => OptionalTransport::none(),
         };
-        let transport = OrTransport::new(wss, sockets());
-        let mut swarm = Swarm::new(secured(transport, &key)?, behaviour, peer, config);
+        let transport = secured(OrTransport::new(wss, sockets()), &key)?;
+        let transport =
+            Transport::map(transport, move |(peer, connection), _| (peer, connections(connection)));
+        let transport = transport.boxed();
+        let mut swarm = Swarm::new(transport, behaviour, peer, config);
         let hand_out_own = external.is_empty();
         for addr in external {
             swarm.add_external_address(addr);

@@ -55,6 +55,8 @@ pub(super) struct Session {
 #[derive(Clone, Copy)]
 pub(super) struct Connection {
     path: Path,
+    /// They dialled it.
+    incoming: bool,
     /// Who carries it.
     pub(super) carrier: Option<PeerId>,
     pub(super) since: Instant,
@@ -69,13 +71,20 @@ pub(super) struct Connection {
 impl Connection {
     fn new(endpoint: &ConnectedPoint) -> Self {
         let path = if endpoint.is_relayed() { Path::Circuit } else { Path::Direct };
-        Self { path, carrier: carrier(endpoint), used: false, ..Self::link() }
+        let (incoming, carrier) = (endpoint.is_listener(), carrier(endpoint));
+        Self { path, incoming, carrier, used: false, ..Self::link() }
+    }
+
+    /// The same, which a session begins to use.
+    pub(super) fn anew(self) -> Self {
+        Self { since: Instant::now(), ..self }
     }
 
     /// The link that a session moves to.
     pub(super) fn link() -> Self {
         Self {
             path: Path::Direct,
+            incoming: false,
             carrier: None,
             since: Instant::now(),
             used: true,
@@ -182,18 +191,31 @@ impl Driver {
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
-        let incoming = endpoint.is_listener();
         let begun = Connection::new(endpoint);
-        let path = begun.path;
-        let device = identity::device(peer).filter(|device| {
-            incoming || (self.dial_stands(*device, connection) && path == Path::Circuit)
-        });
-        // Else another circuit was there first, or it is a relay that was taken off the list.
-        let Some(device) = device else {
-            self.swarm.close_connection(connection);
-            return;
-        };
+        match identity::device(peer) {
+            Some(device) if endpoint.is_listener() => {
+                self.begin(peer, device, connection, begun);
+            }
+            Some(device) if begun.path == Path::Circuit => {
+                self.dial_stands(device, connection, begun);
+            }
+            // A relay that was taken off the list.
+            _ => {
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
+    /// A connection may carry the session of a device from now on.
+    pub(super) fn begin(
+        &mut self,
+        peer: PeerId,
+        device: DeviceKey,
+        connection: ConnectionId,
+        begun: Connection,
+    ) {
         let strangers = self.devices.strangers();
+        let Connection { incoming, path, .. } = begun;
         if let Some(known) = self.devices.0.get_mut(&device) {
             let spare = !incoming && known.direct.link().is_some();
             known.connections.insert(connection, Connection { spare, ..begun });
@@ -225,19 +247,39 @@ impl Driver {
     }
 
     pub(super) fn device_closed(&mut self, connection: ConnectionId, reason: &str) {
+        self.doubt_carrier(connection);
         let mut sessions = self.devices.0.iter_mut();
         let found = sessions.find_map(|(device, session)| {
             let closed = session.connections.remove(&connection)?;
+            Some((*device, closed.used, session.connections.is_empty()))
+        });
+        let Some((device, used, last)) = found else { return };
+        if last || used {
+            self.start_over(device, reason, |_, other| !other.used);
+        }
+    }
+
+    /// A stream of a session broke, and the session with it.
+    pub(super) fn channel_broke(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
+        if let Some(device) = identity::device(peer)
+            && self.devices.has(device, connection)
+        {
+            // Streams are often the first to tell that a connection is gone.
+            self.doubt_carrier(connection);
+            self.end_device(device, reason);
+        }
+    }
+
+    /// Doubts who carries a connection that ends, if it is a circuit whose time was not up.
+    fn doubt_carrier(&mut self, connection: ConnectionId) {
+        let carrier = self.devices.0.values().find_map(|session| {
+            let it = session.connections.get(&connection)?;
             // Strangers come and go as they please.
             let lost = session.direct.link().is_none() && (session.passed || !session.incoming);
-            Some((*device, closed, lost, session.connections.is_empty()))
+            it.carrier.filter(|_| lost && it.used && it.since.elapsed() < EARLY)
         });
-        let Some((device, closed, lost, last)) = found else { return };
-        if let Some(carrier) = closed.carrier.filter(|_| lost && closed.since.elapsed() < EARLY) {
+        if let Some(carrier) = carrier {
             self.relays.doubt(carrier);
-        }
-        if last || closed.used {
-            self.start_over(device, reason, |_, other| !other.used);
         }
     }
 

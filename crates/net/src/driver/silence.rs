@@ -85,6 +85,7 @@ impl Driver {
     /// running hears late.
     pub(super) fn forgive(&mut self, late: Duration) {
         self.heard.values_mut().chain(self.suspects.values_mut()).for_each(|at| *at += late);
+        self.forgive_dials(late);
     }
 
     /// Ends connections at whose other end nobody answers.

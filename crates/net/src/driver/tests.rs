@@ -2,11 +2,14 @@
 //! transport here, which stands in for WebRTC: its ends name made-up certificates.
 
 mod cable;
+mod carriers;
 mod checking;
 mod circuits;
 mod crossing;
+mod floods;
 mod links;
 mod relays;
+mod spoilt;
 mod turn;
 mod unproven;
 mod wire;
@@ -247,7 +250,10 @@ impl RelayTask {
     }
 
     async fn with(settings: Settings) -> Self {
-        let mut relay = Relay::new(&secret(), settings).unwrap();
+        Self::run(Relay::new(&secret(), settings).unwrap()).await
+    }
+
+    async fn run(mut relay: Relay) -> Self {
         relay.listen("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
         let RelayEvent::Listening(addr) = relay.next().await else { panic!("not listening") };
         let task = tokio::spawn(async move {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const CIRCUIT: Duration = Duration::from_secs(3);
 
 impl Device {
-    async fn disconnected(&mut self, other: DeviceKey) {
+    pub(super) async fn disconnected(&mut self, other: DeviceKey) {
         self.until("the end of the session", |event| match event {
             Event::Disconnected { device, .. } if *device == other => Some(()),
             _ => None,

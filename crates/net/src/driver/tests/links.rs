@@ -71,6 +71,11 @@ pub(super) async fn meet(a: &mut Device, b: &mut Device) {
     a.tell(Command::Dial(b.key));
     assert_eq!(a.connected(b.key).await, Path::Circuit);
     assert_eq!(b.connected(a.key).await, Path::Circuit);
+    talk(a, b).await;
+}
+
+/// Both pass, and hear each other.
+pub(super) async fn talk(a: &mut Device, b: &mut Device) {
     a.tell(Command::Pass(b.key));
     b.tell(Command::Pass(a.key));
     // Each has passed before the other says anything.
