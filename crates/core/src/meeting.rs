@@ -29,6 +29,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(12);
 const MEND_TIME: Duration = Duration::from_secs(8);
 /// How soon after a search for new paths silence alone leads to another.
 const RESTART_PACE: Duration = Duration::from_secs(5);
+/// How soon after a search for new paths the other side's wish leads to another.
+const WISH_PACE: Duration = Duration::from_secs(1);
 /// How long after its making a connection is replaced that is of no use at all, each time longer.
 const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// Of how many devices it is remembered which numbers their connections had.
@@ -110,8 +112,10 @@ struct Call {
     /// Whether the other side can still be spoken to is being found out. What is said meanwhile
     /// would be lost if it cannot.
     checking: bool,
-    /// When new paths were last looked for.
+    /// When new paths were last looked for, or asked for.
     restarted: Option<Time>,
+    /// The other side was asked to look for them, and has not begun.
+    asked: bool,
     /// When it was asked to mend itself.
     mended: Option<Time>,
 }
@@ -180,6 +184,7 @@ impl Call {
             stale: None,
             checking: false,
             restarted: None,
+            asked: false,
             mended: None,
         }
     }
@@ -204,7 +209,9 @@ impl Call {
     }
 }
 
-/// In each pair, the device with the smaller `PeerId` gives way.
+/// In each pair, the device with the smaller `PeerId` gives way. It does so to first offers alone,
+/// and makes no others: from a connection that already had an exchange, Chromium (156) gives no
+/// more sound to WebAudio once an offer was taken back.
 fn is_polite(peers: &Peers, device: DeviceKey) -> bool {
     peers.own().secret.device() < device
 }
@@ -397,6 +404,10 @@ impl Meetings {
         if let Some(other) = self.others.get_mut(&device) {
             if !rested {
                 other.hope();
+            }
+            if let Some(call) = other.call.as_mut().filter(|call| call.asked) {
+                // That was lost, or is about to be.
+                (call.asked, call.stale) = (false, Some(now));
             }
             let open = other.call.as_ref().is_some_and(|call| call.negotiation.is_open());
             let tried =

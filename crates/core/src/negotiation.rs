@@ -79,6 +79,12 @@ impl Negotiation {
         self.steps.pop_front()
     }
 
+    /// Whether ours is the side that gives way.
+    #[must_use]
+    pub const fn is_polite(&self) -> bool {
+        self.polite
+    }
+
     /// Whether an exchange of descriptions is under way.
     #[must_use]
     pub fn is_open(&self) -> bool {

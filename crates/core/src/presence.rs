@@ -115,6 +115,10 @@ pub enum SignalBody {
     /// A candidate.
     #[n(1)]
     Candidate(#[n(0)] Candidate),
+    /// New paths are to be looked for: a wish of the polite side, which makes no more offers once
+    /// there was one.
+    #[n(2)]
+    Restart,
 }
 
 impl SignalBody {
@@ -133,6 +137,7 @@ impl SignalBody {
                 candidate.line.len() <= Candidate::MAX_LINE
                     && candidate.mid.as_ref().is_none_or(|mid| mid.len() <= 64)
             }
+            Self::Restart => true,
         }
     }
 }
@@ -197,11 +202,13 @@ mod tests {
     fn messages_survive_the_wire() {
         let secret = DeviceSecret::from_seed(&[1; 32]);
         let description = Description { kind: DescriptionKind::Offer, sdp: "v=0".to_owned() };
-        let body = SignalBody::Description(description);
-        let signal = Signal { from: Session([1; 8]), to: Session([2; 8]), attempt: 1, body };
-        for message in
-            [MeetingMessage::Presence(presence().sign(&secret)), MeetingMessage::Signal(signal)]
-        {
+        let bodies = [SignalBody::Description(description), SignalBody::Restart];
+        let signals = bodies.map(|body| {
+            let (from, to) = (Session([1; 8]), Session([2; 8]));
+            MeetingMessage::Signal(Signal { from, to, attempt: 1, body })
+        });
+        let presence = MeetingMessage::Presence(presence().sign(&secret));
+        for message in signals.into_iter().chain([presence]) {
             assert_eq!(wire::decode("message", &wire::encode(&message)), Ok(message));
         }
     }

@@ -260,8 +260,11 @@ impl World {
             DescriptionKind::Offer => {
                 // An own offer is rolled back, and its credentials with it.
                 if conn.signaling == Signaling::HaveLocalOffer {
+                    if conn.agreed.is_some() {
+                        // Chromium allows it, and gives no more sound to WebAudio.
+                        return self.fail(format!("{id:?} takes back an offer but its first"));
+                    }
                     conn.needed = true;
-                    conn.restart = conn.agreed.is_some();
                     conn.local_offer = None;
                 }
                 conn.signaling = Signaling::HaveRemoteOffer;

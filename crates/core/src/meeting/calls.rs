@@ -1,6 +1,6 @@
 //! Calls: one media connection for each pair, negotiated over the stream between the two.
 
-use super::{Attendee, Call, Meetings, RESTART_PACE, is_polite};
+use super::{Attendee, Call, Meetings, RESTART_PACE, WISH_PACE, is_polite};
 use crate::channel::Channel;
 use crate::id::DeviceKey;
 use crate::media::{DescriptionKind, Link, LinkState, MediaCommand, MediaEvent};
@@ -10,6 +10,21 @@ use crate::peers::Peers;
 use crate::presence::{MeetingMessage, Signal, SignalBody};
 use crate::time::Time;
 use crate::wire;
+
+impl Call {
+    /// The other side wishes for new paths. Returns whether that is for us to see to.
+    fn wish(&mut self, now: Time) -> bool {
+        if self.negotiation.is_polite() {
+            return false;
+        }
+        // The offer that is on its way serves it, too.
+        if !(self.negotiation.is_open() && self.restarted.is_some()) {
+            let soonest = self.restarted.map_or(now, |at| now.max(at + WISH_PACE));
+            self.stale.get_or_insert(soonest);
+        }
+        true
+    }
+}
 
 impl Meetings {
     /// Takes a step of a negotiation from a device. Returns whether it was of use.
@@ -61,6 +76,7 @@ impl Meetings {
         let useful = match signal.body {
             SignalBody::Description(description) => call.negotiation.receive(description),
             SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
+            SignalBody::Restart => call.wish(now),
         };
         self.drain(device, peers, out);
         useful
@@ -91,9 +107,12 @@ impl Meetings {
                 call.negotiation.described(description);
             }
             MediaEvent::Applied { kind, .. } => {
-                if kind == DescriptionKind::Offer && call.ever_connected {
-                    // The other side looks for new paths, which serves both.
-                    (call.stale, call.restarted) = (None, Some(now));
+                if kind == DescriptionKind::Offer {
+                    call.asked = false;
+                    if call.ever_connected {
+                        // The other side looks for new paths, which serves both.
+                        (call.stale, call.restarted) = (None, Some(now));
+                    }
                 }
                 call.negotiation.applied(kind);
             }

@@ -4,25 +4,21 @@
 use super::{Attendee, Call, MAX_SPEAKERS, Meetings, Seat, Servers, is_polite};
 use crate::access::{AccessBook, Standing, Verdict};
 use crate::budget::Budget;
+use crate::channel::Channel;
 use crate::id::{DeviceKey, Wallet};
 use crate::media::{Link, LinkState, MediaCommand};
 use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
 use crate::peers::{Peers, Urgency};
-use crate::presence::{EXPIRY, INTERVAL};
+use crate::presence::{EXPIRY, INTERVAL, MeetingMessage, Signal, SignalBody};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
+use crate::wire;
 
 /// How long the later one of a pair has to call before the other does.
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
 /// How long nothing may be heard before a connection is mended that has not failed: a moment
 /// without network mends itself.
 const DOWN_PATIENCE: Duration = Duration::from_secs(1);
-/// How long the impolite side has to mend a connection before the polite one tries.
-const MEND_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the polite side leaves it to the other to look for new paths where both notice at once
-/// that they need some. If both offer, one takes its offer back, after which Chromium (156) keeps
-/// the sound from WebAudio.
-const STALE_PATIENCE: Duration = Duration::from_millis(700);
 /// How long a connection may take to find a direct path before it looks for one by a TURN server
 /// that was not at hand when it was made.
 const DIRECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -59,18 +55,16 @@ impl Attendee {
     }
 
     /// When to try whether the call can be mended.
-    fn mend_at(&self, polite: bool) -> Option<Time> {
+    fn mend_at(&self) -> Option<Time> {
         let can = |call: &&Call| call.mended.is_none() && !call.broken && !call.checking;
         let call = self.call.as_ref().filter(can)?;
         let down = call.down.filter(|_| call.ever_connected);
-        let due = [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min();
-        due.map(|due| due + if polite { MEND_PATIENCE } else { Duration::ZERO })
+        [down.map(|down| down + DOWN_PATIENCE), call.failed].into_iter().flatten().min()
     }
 
     /// When the call is to look for new paths, as those that it had are in doubt.
-    fn renew_at(&self, polite: bool) -> Option<Time> {
-        let call = self.call.as_ref().filter(|call| !call.broken && !call.checking)?;
-        call.stale.map(|since| since + if polite { STALE_PATIENCE } else { Duration::ZERO })
+    fn renew_at(&self) -> Option<Time> {
+        self.call.as_ref().filter(|call| !call.broken && !call.checking)?.stale
     }
 
     /// When the call is to look for paths by a TURN server that it does not know of.
@@ -217,8 +211,7 @@ impl Meetings {
                 let idle = other.call.is_none() && !other.given_up;
                 let free = self.budget.free_at(other.wallet());
                 let call = other.met.filter(|_| idle).map(|met| free.max(met + CALL_PATIENCE));
-                let polite = is_polite(peers, *device);
-                let (mend, renew) = (other.mend_at(polite), other.renew_at(polite));
+                let (mend, renew) = (other.mend_at(), other.renew_at());
                 [call, mend, renew, other.reroute_at(self.servers), other.ends_at()]
             });
             let always = [lost, silent, ghost, Some(peers.time().when(expires))];
@@ -268,19 +261,25 @@ fn keep_up(
     if !peers.is_ready(device) {
         return;
     }
-    let polite = is_polite(peers, device);
     if other.ends_at().is_some_and(|at| at <= now) {
         other.despair(out);
     }
-    let due = [other.mend_at(polite), other.renew_at(polite), other.reroute_at(servers)];
+    let due = [other.mend_at(), other.renew_at(), other.reroute_at(servers)];
     let mend = due.into_iter().flatten().any(|at| at <= now);
+    let (from, to, attempt) = (seat.session, other.presence.session, other.attempt);
     if let Some(call) = other.call.as_mut() {
         if mend {
             (call.stale, call.restarted, call.grant) = (None, Some(now), servers.grants);
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }
-            out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
+            if call.negotiation.is_polite() {
+                call.asked = true;
+                let wish = Signal { from, to, attempt, body: SignalBody::Restart };
+                out.send(device, Channel::Meeting, wire::encode(&MeetingMessage::Signal(wish)));
+            } else {
+                out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
+            }
         }
         return;
     }
@@ -289,6 +288,7 @@ fn keep_up(
     if due && !other.given_up && budget.spend(other.wallet(), now) {
         other.attempt = other.attempt.saturating_add(1);
         *links += 1;
+        let polite = is_polite(peers, device);
         other.call = Some(Call::open(Link(*links), polite, servers, now, out));
     }
 }

@@ -22,6 +22,8 @@ struct End {
     /// Candidates that came before a description was applied.
     waiting: RefCell<Vec<Candidate>>,
     applied: Cell<bool>,
+    /// It was asked for an offer.
+    offers: Cell<bool>,
 }
 
 impl End {
@@ -66,6 +68,7 @@ impl Pair {
                 peaks: RefCell::default(),
                 waiting: RefCell::default(),
                 applied: Cell::new(false),
+                offers: Cell::new(false),
             })
         };
         let ends = [end(), end()];
@@ -119,18 +122,15 @@ impl Drop for Pair {
 }
 
 fn react(own: &Rc<End>, other: &Rc<End>, polite: bool, offers: bool, event: MediaEvent) {
-    let is_offer = |event: &MediaEvent| {
-        matches!(event, MediaEvent::LocalDescription { description, .. }
-            if description.kind == DescriptionKind::Offer)
-    };
     match event {
         MediaEvent::NegotiationNeeded { .. } if offers => {
+            own.offers.set(true);
             own.ask(MediaCommand::Describe { link: LINK });
         }
         MediaEvent::LocalDescription { description, .. } => {
-            // The impolite end ignores an offer that collides with its own.
+            // The impolite end ignores an offer that collides with its own, made or in the making.
             let collides =
-                description.kind == DescriptionKind::Offer && polite && other.count(is_offer) > 0;
+                description.kind == DescriptionKind::Offer && polite && other.offers.get();
             if !collides {
                 other.ask(MediaCommand::Apply { link: LINK, description });
             }
