@@ -53,9 +53,7 @@ fn restarted(out: &[Output], link: Link) -> bool {
 
 /// Whether the other side is asked to look for new paths.
 fn asked(out: &[Output], bob: &Other) -> bool {
-    let is_wish = |message: &MeetingMessage| {
-        matches!(message, MeetingMessage::Signal(signal) if signal.body == SignalBody::Restart)
-    };
+    let is_wish = |message: &MeetingMessage| matches!(message, MeetingMessage::Signal(signal) if signal.body == SignalBody::Restart);
     said(out, bob.key()).iter().any(is_wish)
 }
 
