@@ -30,7 +30,7 @@ const MEND_TIME: Duration = Duration::from_secs(8);
 /// How soon after a search for new paths silence alone leads to another.
 const RESTART_PACE: Duration = Duration::from_secs(5);
 /// How soon after a search for new paths the other side's wish leads to another.
-const WISH_PACE: Duration = Duration::from_secs(1);
+const ASK_PACE: Duration = Duration::from_secs(1);
 /// How long after its making a connection is replaced that is of no use at all, each time longer.
 const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 /// Of how many devices it is remembered which numbers their connections had.
@@ -114,8 +114,6 @@ struct Call {
     checking: bool,
     /// When new paths were last looked for, or asked for.
     restarted: Option<Time>,
-    /// The other side was asked to look for them, and has not begun.
-    asked: bool,
     /// When it was asked to mend itself.
     mended: Option<Time>,
 }
@@ -168,7 +166,7 @@ impl Attendee {
 }
 
 impl Call {
-    fn open(link: Link, polite: bool, servers: Servers, now: Time, out: &mut Outbox) -> Self {
+    fn open(link: Link, offers: bool, servers: Servers, now: Time, out: &mut Outbox) -> Self {
         out.push(Output::Media(MediaCommand::Open { link }));
         Self {
             link,
@@ -177,14 +175,13 @@ impl Call {
             grant: servers.grants,
             ever_connected: false,
             broken: false,
-            negotiation: Negotiation::new(polite),
+            negotiation: Negotiation::new(offers),
             since: now,
             down: None,
             failed: None,
             stale: None,
             checking: false,
             restarted: None,
-            asked: false,
             mended: None,
         }
     }
@@ -209,11 +206,9 @@ impl Call {
     }
 }
 
-/// In each pair, the device with the smaller `PeerId` gives way. It does so to first offers alone,
-/// and makes no others: from a connection that already had an exchange, Chromium (156) gives no
-/// more sound to WebAudio once an offer was taken back.
-fn is_polite(peers: &Peers, device: DeviceKey) -> bool {
-    peers.own().secret.device() < device
+/// In each pair, the device with the larger `PeerId` makes the offers.
+fn offers(peers: &Peers, device: DeviceKey) -> bool {
+    peers.own().secret.device() > device
 }
 
 /// All meetings of the community that are heard of, and the one that we are in.
@@ -405,9 +400,9 @@ impl Meetings {
             if !rested {
                 other.hope();
             }
-            if let Some(call) = other.call.as_mut().filter(|call| call.asked) {
-                // That was lost, or is about to be.
-                (call.asked, call.stale) = (false, Some(now));
+            if let Some(call) = other.call.as_mut().filter(|call| call.negotiation.asked()) {
+                // That may be lost.
+                call.stale = Some(now);
             }
             let open = other.call.as_ref().is_some_and(|call| call.negotiation.is_open());
             let tried =

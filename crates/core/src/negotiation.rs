@@ -1,8 +1,10 @@
-//! Perfect negotiation (W3C WebRTC, section 10.7) as a state machine.
+//! The exchange of descriptions (JSEP, RFC 8829) as a state machine.
 //!
-//! Both sides may offer at any time. When offers cross, the polite side gives way and the other
-//! ignores what it was offered. Candidates that arrive before the description they belong to
-//! wait for it, since messages and browsers make no promise about their order.
+//! One of the two sides alone makes offers, and the other asks it to. Perfect negotiation (W3C
+//! WebRTC, section 10.7) lets both make them, and has one of two that cross taken back. After that
+//! Chromium (156) sometimes never connects, and gives the sound of a connection that stood to
+//! WebAudio no more. Candidates that arrive before the description they belong to wait for it,
+//! since messages and browsers make no promise about their order.
 
 use crate::media::{Candidate, Description, DescriptionKind};
 use std::collections::VecDeque;
@@ -12,6 +14,8 @@ use std::collections::VecDeque;
 pub enum Step {
     /// Ask the media layer for a local description.
     Describe,
+    /// Have the media layer look for new paths, which leads to an offer.
+    Restart,
     /// Hand it the other side's.
     Apply(Description),
     /// Hand it a candidate.
@@ -20,6 +24,8 @@ pub enum Step {
     SendDescription(Description),
     /// Send a candidate to the other side.
     SendCandidate(Candidate),
+    /// Ask the other side for an offer.
+    Ask,
 }
 
 /// Where the exchange of descriptions stands, after all that was asked of the media layer.
@@ -40,12 +46,11 @@ enum Phase {
 /// One side of one media connection.
 #[derive(Debug)]
 pub struct Negotiation {
-    polite: bool,
+    /// Ours is the side that makes offers.
+    offers: bool,
     phase: Phase,
-    /// An own offer that was given up is still to be reported by the media layer.
-    stale_offers: u8,
-    /// The last offer was ignored, so its candidates mean nothing here.
-    ignoring: bool,
+    /// The other side was asked for an offer, and none came yet.
+    asked: bool,
     /// A description of the other side was applied, so candidates may be added.
     described: bool,
     early: VecDeque<Candidate>,
@@ -59,14 +64,13 @@ impl Negotiation {
     /// The most candidates taken from the other side between two of its descriptions.
     pub const MAX_CANDIDATES: u16 = 256;
 
-    /// A connection about which nothing was said yet. Exactly one of the two sides is polite.
+    /// A connection about which nothing was said yet. Exactly one of the two sides offers.
     #[must_use]
-    pub const fn new(polite: bool) -> Self {
+    pub const fn new(offers: bool) -> Self {
         Self {
-            polite,
+            offers,
             phase: Phase::Stable,
-            stale_offers: 0,
-            ignoring: false,
+            asked: false,
             described: false,
             early: VecDeque::new(),
             received: 0,
@@ -79,10 +83,39 @@ impl Negotiation {
         self.steps.pop_front()
     }
 
-    /// Whether ours is the side that gives way.
+    /// The connection was begun by our side.
+    pub fn begin(&mut self) {
+        // The media layer wants its first offer made by itself.
+        if !self.offers {
+            self.ask();
+        }
+    }
+
+    /// New paths are to be looked for.
+    pub fn renew(&mut self) {
+        if self.offers {
+            self.steps.push_back(Step::Restart);
+        } else {
+            self.ask();
+        }
+    }
+
+    fn ask(&mut self) {
+        self.asked = true;
+        self.steps.push_back(Step::Ask);
+    }
+
+    /// Whether the other side was asked for an offer, and none came yet.
     #[must_use]
-    pub const fn is_polite(&self) -> bool {
-        self.polite
+    pub const fn asked(&self) -> bool {
+        self.asked
+    }
+
+    /// The other side asks for an offer. Returns whether one is to be made that is not on its way.
+    #[must_use]
+    pub fn receive_ask(&self) -> bool {
+        let first = self.phase == Phase::Stable && !self.described;
+        self.offers && !first && !matches!(self.phase, Phase::Offering | Phase::Offered)
     }
 
     /// Whether an exchange of descriptions is under way.
@@ -94,7 +127,7 @@ impl Negotiation {
     /// The media layer wants an offer made. While an exchange is open this is ignored: the media
     /// layer asks again once it is closed.
     pub fn needed(&mut self) {
-        if self.phase == Phase::Stable {
+        if self.offers && self.phase == Phase::Stable {
             self.phase = Phase::Offering;
             self.steps.push_back(Step::Describe);
         }
@@ -103,7 +136,6 @@ impl Negotiation {
     /// The media layer made a description.
     pub fn described(&mut self, description: Description) {
         match description.kind {
-            DescriptionKind::Offer if self.stale_offers > 0 => self.stale_offers -= 1,
             DescriptionKind::Offer if self.phase == Phase::Offering => {
                 self.phase = Phase::Offered;
                 self.steps.push_back(Step::SendDescription(description));
@@ -125,22 +157,13 @@ impl Negotiation {
     /// The other side sent a description. Returns whether it was of use.
     pub fn receive(&mut self, description: Description) -> bool {
         match description.kind {
-            DescriptionKind::Offer => {
-                let collision = !matches!(self.phase, Phase::Stable | Phase::Settling);
-                self.ignoring = collision && !self.polite;
-                if self.ignoring {
-                    return true;
-                }
-                if self.phase == Phase::Offering {
-                    self.stale_offers = self.stale_offers.saturating_add(1);
-                }
-                self.phase = Phase::Answering;
+            DescriptionKind::Offer if !self.offers && self.phase == Phase::Stable => {
+                (self.phase, self.asked) = (Phase::Answering, false);
             }
             DescriptionKind::Answer if self.phase == Phase::Offered => {
                 self.phase = Phase::Settling;
-                self.ignoring = false;
             }
-            DescriptionKind::Answer => return false,
+            DescriptionKind::Offer | DescriptionKind::Answer => return false,
         }
         self.described = false;
         self.received = 0;
@@ -169,9 +192,6 @@ impl Negotiation {
             return false;
         }
         self.received += 1;
-        if self.ignoring {
-            return true;
-        }
         if self.described {
             self.steps.push_back(Step::AddCandidate(candidate));
             return true;

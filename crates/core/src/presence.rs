@@ -115,10 +115,9 @@ pub enum SignalBody {
     /// A candidate.
     #[n(1)]
     Candidate(#[n(0)] Candidate),
-    /// New paths are to be looked for: a wish of the polite side, which makes no more offers once
-    /// there was one.
+    /// An offer is asked for by the side that makes none: the first, or one with new paths.
     #[n(2)]
-    Restart,
+    Ask,
 }
 
 impl SignalBody {
@@ -137,7 +136,7 @@ impl SignalBody {
                 candidate.line.len() <= Candidate::MAX_LINE
                     && candidate.mid.as_ref().is_none_or(|mid| mid.len() <= 64)
             }
-            Self::Restart => true,
+            Self::Ask => true,
         }
     }
 }
@@ -202,7 +201,7 @@ mod tests {
     fn messages_survive_the_wire() {
         let secret = DeviceSecret::from_seed(&[1; 32]);
         let description = Description { kind: DescriptionKind::Offer, sdp: "v=0".to_owned() };
-        let bodies = [SignalBody::Description(description), SignalBody::Restart];
+        let bodies = [SignalBody::Description(description), SignalBody::Ask];
         let signals = bodies.map(|body| {
             let (from, to) = (Session([1; 8]), Session([2; 8]));
             MeetingMessage::Signal(Signal { from, to, attempt: 1, body })

@@ -258,14 +258,9 @@ impl World {
         }
         match description.kind {
             DescriptionKind::Offer => {
-                // An own offer is rolled back, and its credentials with it.
                 if conn.signaling == Signaling::HaveLocalOffer {
-                    if conn.agreed.is_some() {
-                        // Chromium allows it, and gives no more sound to WebAudio.
-                        return self.fail(format!("{id:?} takes back an offer but its first"));
-                    }
-                    conn.needed = true;
-                    conn.local_offer = None;
+                    // Browsers allow it, and Chromium does not always get over it.
+                    return self.fail(format!("{id:?} takes back an offer"));
                 }
                 conn.signaling = Signaling::HaveRemoteOffer;
             }

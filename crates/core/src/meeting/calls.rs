@@ -1,6 +1,6 @@
 //! Calls: one media connection for each pair, negotiated over the stream between the two.
 
-use super::{Attendee, Call, Meetings, RESTART_PACE, WISH_PACE, is_polite};
+use super::{ASK_PACE, Attendee, Call, Meetings, RESTART_PACE, Seat, offers};
 use crate::channel::Channel;
 use crate::id::DeviceKey;
 use crate::media::{DescriptionKind, Link, LinkState, MediaCommand, MediaEvent};
@@ -12,17 +12,14 @@ use crate::time::Time;
 use crate::wire;
 
 impl Call {
-    /// The other side wishes for new paths. Returns whether that is for us to see to.
-    fn wish(&mut self, now: Time) -> bool {
-        if self.negotiation.is_polite() {
-            return false;
-        }
-        // The offer that is on its way serves it, too.
-        if !(self.negotiation.is_open() && self.restarted.is_some()) {
-            let soonest = self.restarted.map_or(now, |at| now.max(at + WISH_PACE));
+    /// The other side asks for an offer. Returns whether another one is made.
+    fn asked(&mut self, now: Time) -> bool {
+        let another = self.negotiation.receive_ask();
+        if another {
+            let soonest = self.restarted.map_or(now, |at| now.max(at + ASK_PACE));
             self.stale.get_or_insert(soonest);
         }
-        true
+        another
     }
 }
 
@@ -52,20 +49,28 @@ impl Meetings {
             return false;
         }
         if signal.attempt > other.attempt {
-            // A connection begins with an offer: frames keep their order.
-            if !signal.body.is_offer() || !self.budget.spend(other.wallet(), now) {
+            // A connection begins with an offer, or with the wish for one: frames keep their order.
+            let offers = offers(peers, device);
+            let begins =
+                if offers { signal.body == SignalBody::Ask } else { signal.body.is_offer() };
+            if !begins || !self.budget.spend(other.wallet(), now) {
                 return false;
             }
             other.hang_up(out);
             other.attempt = signal.attempt;
             self.links += 1;
-            let polite = is_polite(peers, device);
-            other.call = Some(Call::open(Link(self.links), polite, self.servers, now, out));
+            other.call = Some(Call::open(Link(self.links), offers, self.servers, now, out));
         }
         let Some(call) = other.call.as_mut() else {
             return false;
         };
-        if signal.body.is_offer() {
+        let is_offer = signal.body.is_offer();
+        let useful = match signal.body {
+            SignalBody::Description(description) => call.negotiation.receive(description),
+            SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
+            SignalBody::Ask => call.asked(now),
+        };
+        if is_offer && useful {
             // It looks for paths on both sides.
             call.grant = self.servers.grants;
             if call.down.is_some() {
@@ -73,12 +78,7 @@ impl Meetings {
                 call.mended.get_or_insert(now);
             }
         }
-        let useful = match signal.body {
-            SignalBody::Description(description) => call.negotiation.receive(description),
-            SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
-            SignalBody::Restart => call.wish(now),
-        };
-        self.drain(device, peers, out);
+        drain(device, other, seat, peers, out);
         useful
     }
 
@@ -107,12 +107,9 @@ impl Meetings {
                 call.negotiation.described(description);
             }
             MediaEvent::Applied { kind, .. } => {
-                if kind == DescriptionKind::Offer {
-                    call.asked = false;
-                    if call.ever_connected {
-                        // The other side looks for new paths, which serves both.
-                        (call.stale, call.restarted) = (None, Some(now));
-                    }
+                if kind == DescriptionKind::Offer && call.ever_connected {
+                    // The other side looks for new paths, which serves both.
+                    (call.stale, call.restarted) = (None, Some(now));
                 }
                 call.negotiation.applied(kind);
             }
@@ -151,42 +148,51 @@ impl Meetings {
                 call.state = LinkState::Failed;
             }
         }
-        self.drain(device, peers, out);
+        if let Some(seat) = &self.seat {
+            drain(device, other, seat, peers, out);
+        }
     }
+}
 
-    /// Carries out what a negotiation asks for. What cannot be said now is never said: the call
-    /// is made anew when the two can speak again.
-    fn drain(&mut self, device: DeviceKey, peers: &Peers, out: &mut Outbox) {
-        let Some(seat) = &self.seat else { return };
-        let Some(other) = self.others.get_mut(&device) else {
-            return;
-        };
-        let (from, to, attempt) = (seat.session, other.presence.session, other.attempt);
-        let Some(call) = other.call.as_mut() else {
-            return;
-        };
-        let link = call.link;
-        while let Some(step) = call.negotiation.poll() {
-            let body = match step {
-                Step::Describe => {
-                    out.push(Output::Media(MediaCommand::Describe { link }));
-                    continue;
-                }
-                Step::Apply(description) => {
-                    out.push(Output::Media(MediaCommand::Apply { link, description }));
-                    continue;
-                }
-                Step::AddCandidate(candidate) => {
-                    out.push(Output::Media(MediaCommand::AddCandidate { link, candidate }));
-                    continue;
-                }
-                Step::SendDescription(description) => SignalBody::Description(description),
-                Step::SendCandidate(candidate) => SignalBody::Candidate(candidate),
-            };
-            if peers.is_ready(device) {
-                let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
-                out.send(device, Channel::Meeting, wire::encode(&signal));
+/// Carries out what the negotiation with a device asks for. What cannot be said now is never said:
+/// the call is made anew when the two can speak again.
+pub(super) fn drain(
+    device: DeviceKey,
+    other: &mut Attendee,
+    seat: &Seat,
+    peers: &Peers,
+    out: &mut Outbox,
+) {
+    let (from, to, attempt) = (seat.session, other.presence.session, other.attempt);
+    let Some(call) = other.call.as_mut() else {
+        return;
+    };
+    let link = call.link;
+    while let Some(step) = call.negotiation.poll() {
+        let body = match step {
+            Step::Describe => {
+                out.push(Output::Media(MediaCommand::Describe { link }));
+                continue;
             }
+            Step::Restart => {
+                out.push(Output::Media(MediaCommand::RestartIce { link }));
+                continue;
+            }
+            Step::Apply(description) => {
+                out.push(Output::Media(MediaCommand::Apply { link, description }));
+                continue;
+            }
+            Step::AddCandidate(candidate) => {
+                out.push(Output::Media(MediaCommand::AddCandidate { link, candidate }));
+                continue;
+            }
+            Step::SendDescription(description) => SignalBody::Description(description),
+            Step::SendCandidate(candidate) => SignalBody::Candidate(candidate),
+            Step::Ask => SignalBody::Ask,
+        };
+        if peers.is_ready(device) {
+            let signal = MeetingMessage::Signal(Signal { from, to, attempt, body });
+            out.send(device, Channel::Meeting, wire::encode(&signal));
         }
     }
 }

@@ -1,18 +1,16 @@
 //! What time does to a meeting: heartbeats, calls to be made, connections to be mended, people
 //! who are gone.
 
-use super::{Attendee, Call, MAX_SPEAKERS, Meetings, Seat, Servers, is_polite};
+use super::{Attendee, Call, MAX_SPEAKERS, Meetings, Seat, Servers, calls, offers};
 use crate::access::{AccessBook, Standing, Verdict};
 use crate::budget::Budget;
-use crate::channel::Channel;
 use crate::id::{DeviceKey, Wallet};
-use crate::media::{Link, LinkState, MediaCommand};
-use crate::node::{JoinRefusal, Outbox, Output, Participant, ParticipantState};
+use crate::media::{Link, LinkState};
+use crate::node::{JoinRefusal, Outbox, Participant, ParticipantState};
 use crate::peers::{Peers, Urgency};
-use crate::presence::{EXPIRY, INTERVAL, MeetingMessage, Signal, SignalBody};
+use crate::presence::{EXPIRY, INTERVAL};
 use crate::small::{SmallMap, SmallSet};
 use crate::time::{Duration, Time};
-use crate::wire;
 
 /// How long the later one of a pair has to call before the other does.
 const CALL_PATIENCE: Duration = Duration::from_secs(3);
@@ -266,20 +264,14 @@ fn keep_up(
     }
     let due = [other.mend_at(), other.renew_at(), other.reroute_at(servers)];
     let mend = due.into_iter().flatten().any(|at| at <= now);
-    let (from, to, attempt) = (seat.session, other.presence.session, other.attempt);
     if let Some(call) = other.call.as_mut() {
         if mend {
             (call.stale, call.restarted, call.grant) = (None, Some(now), servers.grants);
             if call.state != LinkState::Connected {
                 call.mended = Some(now);
             }
-            if call.negotiation.is_polite() {
-                call.asked = true;
-                let wish = Signal { from, to, attempt, body: SignalBody::Restart };
-                out.send(device, Channel::Meeting, wire::encode(&MeetingMessage::Signal(wish)));
-            } else {
-                out.push(Output::Media(MediaCommand::RestartIce { link: call.link }));
-            }
+            call.negotiation.renew();
+            calls::drain(device, other, seat, peers, out);
         }
         return;
     }
@@ -288,7 +280,9 @@ fn keep_up(
     if due && !other.given_up && budget.spend(other.wallet(), now) {
         other.attempt = other.attempt.saturating_add(1);
         *links += 1;
-        let polite = is_polite(peers, device);
-        other.call = Some(Call::open(Link(*links), polite, servers, now, out));
+        let mut call = Call::open(Link(*links), offers(peers, device), servers, now, out);
+        call.negotiation.begin();
+        other.call = Some(call);
+        calls::drain(device, other, seat, peers, out);
     }
 }

@@ -19,7 +19,8 @@ fn steps(negotiation: &mut Negotiation) -> Vec<Step> {
 
 #[test]
 fn an_offer_is_made_sent_and_settled_by_its_answer() {
-    let mut caller = Negotiation::new(false);
+    let mut caller = Negotiation::new(true);
+    caller.begin();
     caller.needed();
     assert_eq!(steps(&mut caller), [Step::Describe]);
     caller.described(offer("a"));
@@ -33,7 +34,7 @@ fn an_offer_is_made_sent_and_settled_by_its_answer() {
 
 #[test]
 fn candidates_wait_for_the_description_they_belong_to() {
-    let mut callee = Negotiation::new(true);
+    let mut callee = Negotiation::new(false);
     assert!(callee.receive_candidate(candidate("early")));
     assert!(callee.receive(offer("a")));
     assert!(callee.receive_candidate(candidate("while applying")));
@@ -50,45 +51,50 @@ fn candidates_wait_for_the_description_they_belong_to() {
 }
 
 #[test]
-fn the_polite_side_gives_way_and_the_other_does_not() {
-    let mut polite = Negotiation::new(true);
-    let mut impolite = Negotiation::new(false);
-    for side in [&mut polite, &mut impolite] {
-        side.needed();
-        side.described(offer("own"));
-        steps(side);
-    }
-    assert!(impolite.receive(offer("theirs")));
-    assert!(impolite.receive_candidate(candidate("of the ignored offer")));
-    assert_eq!(steps(&mut impolite), []);
-    assert!(polite.receive(offer("theirs")));
-    polite.applied(DescriptionKind::Offer);
-    polite.described(answer("polite"));
-    assert_eq!(
-        steps(&mut polite),
-        [Step::Apply(offer("theirs")), Step::Describe, Step::SendDescription(answer("polite"))]
-    );
-    assert!(impolite.receive(answer("polite")));
-    assert_eq!(steps(&mut impolite), [Step::Apply(answer("polite"))]);
+fn the_side_that_makes_no_offers_asks_for_them() {
+    let mut asks = Negotiation::new(false);
+    asks.begin();
+    asks.needed();
+    assert_eq!(steps(&mut asks), [Step::Ask]);
+    assert!(asks.asked());
+    assert!(asks.receive(offer("a")));
+    assert!(!asks.asked());
+    asks.applied(DescriptionKind::Offer);
+    asks.described(answer("b"));
+    steps(&mut asks);
+    asks.renew();
+    assert_eq!(steps(&mut asks), [Step::Ask]);
+    assert!(!asks.receive_ask());
 }
 
 #[test]
-fn an_offer_given_up_while_it_was_made_is_not_sent() {
-    let mut polite = Negotiation::new(true);
-    polite.needed();
-    assert!(polite.receive(offer("theirs")));
-    polite.described(offer("own, too late"));
-    polite.applied(DescriptionKind::Offer);
-    polite.described(answer("own"));
-    assert_eq!(
-        steps(&mut polite),
-        [
-            Step::Describe,
-            Step::Apply(offer("theirs")),
-            Step::Describe,
-            Step::SendDescription(answer("own"))
-        ]
-    );
+fn an_offer_that_is_on_its_way_serves_who_asks_for_one() {
+    let mut offers = Negotiation::new(true);
+    assert!(!offers.receive_ask(), "the first one comes by itself");
+    offers.needed();
+    assert!(!offers.receive_ask());
+    offers.described(offer("a"));
+    assert!(!offers.receive_ask());
+    assert!(offers.receive(answer("b")));
+    assert!(offers.receive_ask(), "what the other side wants now is not in its answer");
+    offers.applied(DescriptionKind::Answer);
+    assert!(offers.receive_ask());
+    steps(&mut offers);
+    offers.renew();
+    assert_eq!(steps(&mut offers), [Step::Restart]);
+}
+
+#[test]
+fn offers_are_refused_by_who_makes_them_and_one_at_a_time_by_the_other() {
+    let mut offers = Negotiation::new(true);
+    assert!(!offers.receive(offer("theirs")));
+    let mut answers = Negotiation::new(false);
+    assert!(answers.receive(offer("a")));
+    assert!(!answers.receive(offer("b")));
+    answers.applied(DescriptionKind::Offer);
+    assert!(!answers.receive(offer("b")));
+    answers.described(answer("to a"));
+    assert!(answers.receive(offer("b")));
 }
 
 #[test]
@@ -124,9 +130,10 @@ impl Fake {
                 negotiation.described(description);
             }
             Some(Step::Apply(description)) => {
-                assert!(
-                    description.kind == DescriptionKind::Offer || self.pending_offer,
-                    "an answer without an offer would throw"
+                assert_eq!(
+                    description.kind == DescriptionKind::Answer,
+                    self.pending_offer,
+                    "an answer without an offer would throw, and no offer is taken back"
                 );
                 self.pending_offer = false;
                 self.local =
@@ -135,6 +142,7 @@ impl Fake {
                 self.remote = Some(description);
                 negotiation.applied(kind);
             }
+            Some(Step::Restart) => negotiation.needed(),
             Some(Step::AddCandidate(_)) => {
                 assert!(self.remote.is_some(), "a candidate before any description would throw");
                 self.added += 1;
@@ -150,18 +158,18 @@ impl Fake {
 }
 
 proptest! {
-    /// However two sides' offers, commands and messages interleave, both end settled, on one
-    /// offer and its answer.
+    /// However two sides' wishes, commands and messages interleave, both end settled, on one
+    /// offer and its answer, and no offer is taken back.
     #[test]
     fn two_sides_always_settle(schedule in proptest::collection::vec(0_u8..6, 0..60)) {
         let mut sides = [
-            (Negotiation::new(true), Fake::default(), VecDeque::new()),
             (Negotiation::new(false), Fake::default(), VecDeque::new()),
+            (Negotiation::new(true), Fake::default(), VecDeque::new()),
         ];
         let drain = |sides: &mut [(Negotiation, Fake, VecDeque<Step>); 2], me: usize| {
             while let Some(step) = sides[me].0.poll() {
                 match step {
-                    Step::SendDescription(_) | Step::SendCandidate(_) => {
+                    Step::SendDescription(_) | Step::SendCandidate(_) | Step::Ask => {
                         sides[1 - me].2.push_back(step);
                     }
                     step => sides[me].1.commands.push_back(step),
@@ -171,25 +179,29 @@ proptest! {
         let act = |sides: &mut [(Negotiation, Fake, VecDeque<Step>); 2], action: u8| {
             let me = usize::from(action % 2);
             match action / 2 {
-                0 => { sides[me].0.needed(); sides[me].0.found(candidate("c")); }
+                0 => { sides[me].0.renew(); sides[me].0.found(candidate("c")); }
                 1 => { let (negotiation, fake, _) = &mut sides[me]; fake.run_one(negotiation); }
                 _ => match sides[me].2.pop_front() {
                     Some(Step::SendDescription(d)) => { sides[me].0.receive(d); }
                     Some(Step::SendCandidate(c)) => { sides[me].0.receive_candidate(c); }
+                    Some(Step::Ask) if sides[me].0.receive_ask() => sides[me].0.renew(),
                     _ => {}
                 },
             }
             drain(sides, me);
         };
-        act(&mut sides, 0);
+        sides[0].0.begin();
+        sides[1].0.needed();
+        drain(&mut sides, 0);
+        drain(&mut sides, 1);
         for action in schedule { act(&mut sides, action); }
         for _ in 0..200 { for action in 2..6 { act(&mut sides, action); } }
         for (negotiation, fake, _) in &sides {
             prop_assert_eq!(negotiation.phase, Phase::Stable);
             prop_assert!(fake.commands.is_empty());
         }
-        let [(_, polite, _), (_, impolite, _)] = &sides;
-        prop_assert_eq!(&polite.local, &impolite.remote);
-        prop_assert_eq!(&impolite.local, &polite.remote);
+        let [(_, answers, _), (_, offers, _)] = &sides;
+        prop_assert_eq!(&answers.local, &offers.remote);
+        prop_assert_eq!(&offers.local, &answers.remote);
     }
 }

@@ -63,6 +63,7 @@ fn body() -> impl Strategy<Value = SignalBody> {
         (line, any::<Option<u16>>()).prop_map(|(line, line_index)| {
             SignalBody::Candidate(Candidate { line, mid: None, line_index })
         }),
+        Just(SignalBody::Ask),
     ]
 }
 

@@ -16,10 +16,15 @@ fn offer() -> SignalBody {
     SignalBody::Description(Description { kind, sdp })
 }
 
-/// A stage in the meeting, and somebody who passed and attends it.
+/// A stage in the meeting, and somebody who passed and attends it, and asks us for offers.
 fn together() -> (Stage, Other) {
-    let mut stage = Stage::joined();
     let bob = Other::new(2);
+    assert!(Stage::joined().own.key() > bob.key());
+    attended_by(bob)
+}
+
+fn attended_by(bob: Other) -> (Stage, Other) {
+    let mut stage = Stage::joined();
     stage.meets(&bob);
     let out = stage.attends(&bob, 1);
     assert!(participant(&out, bob.key()).is_some(), "{out:?}");
@@ -128,11 +133,11 @@ fn a_call_from_a_device_that_is_not_in_the_meeting_is_ignored() {
     let mut stage = Stage::joined();
     let bob = Other::new(2);
     stage.meets(&bob);
-    assert_ignored(&stage.signals(&bob, 1, offer()), bob.key());
+    assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
     let elsewhere = chats_core::id::MeetingName::parse("other").unwrap();
     let presence = Presence { meeting: elsewhere, ..bob.presence(1, stage.now) };
     stage.says(&bob, presence);
-    assert_ignored(&stage.signals(&bob, 1, offer()), bob.key());
+    assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
 }
 
 #[test]
@@ -142,7 +147,7 @@ fn a_call_for_or_from_another_session_is_ignored() {
         from: bob.presence(1, stage.now).session,
         to: crate::stage::OWN_SESSION,
         attempt: 1,
-        body: offer(),
+        body: SignalBody::Ask,
     };
     let wrong = [
         Signal { to: Session([1; 8]), ..right.clone() },
@@ -158,11 +163,11 @@ fn a_call_for_or_from_another_session_is_ignored() {
 #[test]
 fn a_higher_attempt_replaces_the_call_and_a_lower_one_is_ignored() {
     let (mut stage, bob) = together();
-    let first = opened(&stage.signals(&bob, 3, offer()));
+    let first = opened(&stage.signals(&bob, 3, SignalBody::Ask));
     assert_eq!(first.len(), 1);
-    let out = stage.signals(&bob, 4, offer());
+    let out = stage.signals(&bob, 4, SignalBody::Ask);
     assert_eq!((crate::stage::closed(&out), opened(&out).len()), (first, 1));
-    assert_ignored(&stage.signals(&bob, 3, offer()), bob.key());
+    assert_ignored(&stage.signals(&bob, 3, SignalBody::Ask), bob.key());
 }
 
 #[test]
@@ -188,9 +193,20 @@ fn answers_and_candidates_that_nobody_asked_for_make_no_connection() {
 }
 
 #[test]
+fn of_a_pair_one_side_alone_makes_offers() {
+    let (mut stage, bob) = together();
+    assert_ignored(&stage.signals(&bob, 1, offer()), bob.key());
+    let own = stage.own.key();
+    let larger = (2..).map(|n| Other::with_device(2, n)).find(|bob| bob.key() > own);
+    let (mut stage, bob) = attended_by(larger.unwrap());
+    assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
+    assert_eq!(opened(&stage.signals(&bob, 1, offer())).len(), 1);
+}
+
+#[test]
 fn rising_attempts_make_few_connections() {
     let (mut stage, bob) = together();
-    let all = (1..=1000).flat_map(|attempt| stage.signals(&bob, attempt, offer()));
+    let all = (1..=1000).flat_map(|attempt| stage.signals(&bob, attempt, SignalBody::Ask));
     assert_eq!(opened(&all.collect::<Vec<_>>()).len(), 16);
     let later = stage.wait(SECOND * 60);
     assert!(opened(&later).len() <= 12, "{later:?}");
@@ -216,9 +232,9 @@ fn ever_new_stays_make_few_connections() {
 #[test]
 fn the_highest_attempt_there_is_breaks_nothing() {
     let (mut stage, bob) = together();
-    assert_eq!(opened(&stage.signals(&bob, u32::MAX, offer())).len(), 1);
+    assert_eq!(opened(&stage.signals(&bob, u32::MAX, SignalBody::Ask)).len(), 1);
     stage.wait(SECOND * 200);
-    assert_ignored(&stage.signals(&bob, 1, offer()), bob.key());
+    assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sound that no direct path carries: when relays are asked for their TURN servers, and which
 //! connections look for paths by them.
 
-use crate::stage::{Other, Stage, opened, participant};
+use crate::stage::{Other, Stage, opened, participant, said};
 use chats_core::media::{Description, DescriptionKind, Link, LinkState, MediaCommand, MediaEvent};
 use chats_core::node::{Input, LinkFailure, Output};
 use chats_core::presence::SignalBody;
@@ -32,7 +32,10 @@ fn asked(out: &[Output]) -> usize {
 
 /// Somebody comes into our meeting, and a connection to them is made.
 fn called(stage: &mut Stage) -> (Other, Link) {
-    let bob = Other::new(2);
+    called_with(stage, Other::new(2))
+}
+
+fn called_with(stage: &mut Stage, bob: Other) -> (Other, Link) {
     stage.input(Input::Arrived { source: 0, device: bob.key() });
     stage.meets(&bob);
     let mut out = stage.attends(&bob, 1);
@@ -136,13 +139,20 @@ fn a_connection_that_knew_of_the_grant_or_found_a_direct_path_is_left_alone() {
 #[test]
 fn one_whom_the_other_side_reroutes_does_not_reroute_as_well() {
     let mut stage = Stage::joined();
-    let (bob, link) = called(&mut stage);
+    let own = stage.own.key();
+    let offers = (2..).map(|n| Other::with_device(2, n)).find(|bob| bob.key() > own).unwrap();
+    let (bob, link) = called_with(&mut stage, offers);
     granted(&mut stage, "a");
     stage.wait(SECOND);
     let (kind, sdp) = (DescriptionKind::Offer, "v=0".to_owned());
     let body = SignalBody::Description(Description { kind, sdp });
-    stage.signals(&bob, 1, body);
-    assert_eq!(restarts(&stage.wait(SECOND * 5), link), 0);
+    let out = stage.signals(&bob, 1, body);
+    assert!(
+        out.iter().any(|it| matches!(it, Output::Media(MediaCommand::Apply { .. }))),
+        "{out:?}"
+    );
+    let out = stage.wait(SECOND * 5);
+    assert_eq!((restarts(&out, link), said(&out, bob.key())), (0, vec![]));
 }
 
 #[test]

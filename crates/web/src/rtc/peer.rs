@@ -97,8 +97,7 @@ impl Peer {
         let connection =
             RtcPeerConnection::new_with_configuration(&owner.configuration()).map_err(failed)?;
         // `addTrack` rather than `addTransceiver`: only its transceivers are used for the first
-        // media section of the other side's offer (RFC 8829, 5.10), so that two offers at once
-        // still end in one section.
+        // media section of the other side's offer (RFC 8829, 5.10).
         let stream = MediaStream::new().map_err(failed)?;
         let sender = connection.add_track_0(track, &stream);
         let peer = Rc::new(Self {

@@ -22,8 +22,6 @@ struct End {
     /// Candidates that came before a description was applied.
     waiting: RefCell<Vec<Candidate>>,
     applied: Cell<bool>,
-    /// It was asked for an offer.
-    offers: Cell<bool>,
 }
 
 impl End {
@@ -53,14 +51,14 @@ impl End {
     }
 }
 
-/// Two ends in one page. What one reports goes to the other, as the core would have it; offers
-/// are made by those in `offering`, and the second end is the polite one.
+/// Two ends in one page. What one reports goes to the other, as the core would have it; the first
+/// makes the offers.
 struct Pair {
     ends: [Rc<End>; 2],
 }
 
 impl Pair {
-    fn new(offering: [bool; 2]) -> Self {
+    fn new() -> Self {
         let end = || {
             Rc::new(End {
                 connections: RefCell::default(),
@@ -68,14 +66,12 @@ impl Pair {
                 peaks: RefCell::default(),
                 waiting: RefCell::default(),
                 applied: Cell::new(false),
-                offers: Cell::new(false),
             })
         };
         let ends = [end(), end()];
         for index in 0..2 {
             let (own, other) = (Rc::clone(&ends[index]), Rc::clone(&ends[1 - index]));
             let levels = Rc::clone(&own);
-            let polite = index == 1;
             let connections = Connections::new(
                 audio(),
                 Vec::new(),
@@ -83,7 +79,7 @@ impl Pair {
                     let own = Rc::clone(&own);
                     move |event| {
                         own.events.borrow_mut().push(event.clone());
-                        react(&own, &other, polite, offering[index], event);
+                        react(&own, &other, index == 0, event);
                     }
                 },
                 move |link, level| {
@@ -121,19 +117,13 @@ impl Drop for Pair {
     }
 }
 
-fn react(own: &Rc<End>, other: &Rc<End>, polite: bool, offers: bool, event: MediaEvent) {
+fn react(own: &Rc<End>, other: &Rc<End>, offers: bool, event: MediaEvent) {
     match event {
         MediaEvent::NegotiationNeeded { .. } if offers => {
-            own.offers.set(true);
             own.ask(MediaCommand::Describe { link: LINK });
         }
         MediaEvent::LocalDescription { description, .. } => {
-            // The impolite end ignores an offer that collides with its own, made or in the making.
-            let collides =
-                description.kind == DescriptionKind::Offer && polite && other.offers.get();
-            if !collides {
-                other.ask(MediaCommand::Apply { link: LINK, description });
-            }
+            other.ask(MediaCommand::Apply { link: LINK, description });
         }
         MediaEvent::Applied { kind, .. } => {
             own.applied.set(true);
@@ -168,7 +158,7 @@ fn broken(events: &RefCell<Vec<MediaEvent>>) -> Option<(Link, String)> {
 #[wasm_bindgen_test]
 async fn two_ends_connect_hear_each_other_and_mark_the_first_sound() {
     let microphone = Microphone::open(None).await.expect("the fake device");
-    let pair = Pair::new([true, false]);
+    let pair = Pair::new();
     pair.set_microphone(Some(&microphone));
     pair.open();
     pair.connected().await;
@@ -181,33 +171,8 @@ async fn two_ends_connect_hear_each_other_and_mark_the_first_sound() {
 }
 
 #[wasm_bindgen_test]
-async fn two_offers_at_once_end_in_one_media_section_heard_by_both() {
-    let microphone = Microphone::open(None).await.expect("the fake device");
-    let pair = Pair::new([true, true]);
-    pair.set_microphone(Some(&microphone));
-    pair.open();
-    pair.connected().await;
-    until("both hear the other", || pair.ends.iter().all(|end| end.loud())).await;
-    let [impolite, polite] = &pair.ends;
-    let offers = |end: &End| {
-        end.count(|event| {
-            matches!(event, MediaEvent::LocalDescription { description, .. }
-                if description.kind == DescriptionKind::Offer)
-        })
-    };
-    assert_eq!((offers(impolite), offers(polite)), (1, 1), "the offers did not collide");
-    for end in &pair.ends {
-        for event in end.events.borrow().iter() {
-            if let MediaEvent::LocalDescription { description, .. } = event {
-                assert_eq!(description.sdp.matches("m=audio").count(), 1);
-            }
-        }
-    }
-}
-
-#[wasm_bindgen_test]
 async fn a_microphone_that_comes_later_is_heard_without_another_offer_and_can_be_muted() {
-    let pair = Pair::new([true, false]);
+    let pair = Pair::new();
     pair.open();
     pair.connected().await;
     let described =
@@ -272,7 +237,7 @@ async fn closing_from_within_a_callback_is_safe_and_nothing_follows() {
 
 #[wasm_bindgen_test]
 async fn the_other_side_sees_a_closed_link_go() {
-    let pair = Pair::new([true, false]);
+    let pair = Pair::new();
     pair.open();
     pair.connected().await;
     pair.ends[0].ask(MediaCommand::Close { link: LINK });
@@ -292,7 +257,7 @@ async fn the_other_side_sees_a_closed_link_go() {
 
 #[wasm_bindgen_test]
 async fn a_restart_asks_for_another_offer() {
-    let pair = Pair::new([true, false]);
+    let pair = Pair::new();
     pair.open();
     pair.connected().await;
     let needed =
