@@ -8,9 +8,19 @@ import { until } from "../harness/until.mjs";
 const [OUR_RELAY] = CONFIG.relays;
 const ONE_MB = 1_000_000;
 
-/** `one` dials `other`; then everything that streams can do goes right, begun by either. */
-async function reach(one, other) {
-  await one.call("dial", other.address);
+/**
+ * `one` dials `other`, at most so many times; then everything that streams can do goes right, begun
+ * by either.
+ */
+async function reach(one, other, dials = 1) {
+  for (let left = dials; ; left -= 1) {
+    try {
+      await one.call("dial", other.address);
+      break;
+    } catch (error) {
+      if (left <= 1) throw error;
+    }
+  }
   for (const [from, to] of [[one, other], [other, one]]) {
     await until("both know of the direct connection", () => from.call("isDirect", to.peer));
     assert.ok((await from.call("ping", to.peer)) > 0);
@@ -30,7 +40,9 @@ async function reach(one, other) {
 
 test("two pages of js-libp2p reach each other through our relay", async (t) => {
   const [one, other] = await Promise.all([Stranger.open(t, "js", OUR_RELAY), Stranger.open(t, "js", OUR_RELAY)]);
-  await reach(one, other);
+  // Of js-libp2p (webrtc 6.0.33), both sides close the "init" channel. Where the one that answers is
+  // first, the one that dials waits for what it has missed, until its six seconds are over.
+  await reach(one, other, 3);
 });
 
 for (const [dials, is] of [["ours", "js"], ["js", "ours"]]) {
