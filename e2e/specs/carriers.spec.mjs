@@ -14,6 +14,7 @@ const linked = (member) =>
 for (const [fault, after] of [
   ["drop", IN_THE_HANDSHAKE],
   ["drop", LATER],
+  ["delay", IN_THE_HANDSHAKE],
   ["corrupt", IN_THE_HANDSHAKE],
   ["corrupt", LATER],
 ]) {
