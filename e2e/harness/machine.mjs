@@ -1,6 +1,6 @@
 // A browser that keeps its profile on disk, and can be killed and started again: what was kept is
 // there then, or it is not.
-import { mkdtempSync, readFileSync, readdirSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { browserOn } from "./browsers.mjs";
 import { FOLDER } from "./environment.mjs";
@@ -67,13 +67,29 @@ export class Machine {
   }
 }
 
+/** All files under `folder`, with their paths. */
+function filesIn(folder) {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Overwrites the middle of the files in which a browser that does not run keeps databases, of those named so. */
+export function damageFiles(folder, named) {
+  const paths = filesIn(folder).filter((path) => path.includes("/IndexedDB/") && named.test(path));
+  const damaged = paths.map((path) => [path, readFileSync(path)]).filter(([, bytes]) => bytes.length > 0);
+  if (damaged.length === 0) throw new Error(`no file under ${folder} is named ${named}`);
+  for (const [path, bytes] of damaged) {
+    const third = Math.ceil(bytes.length / 3);
+    bytes.fill(0xff, third, 2 * third);
+    writeFileSync(path, bytes);
+  }
+}
+
 /** The files under `folder` that hold `text`, in UTF-8 or in UTF-16 of either byte order. */
 export function filesWith(folder, text) {
   const little = Buffer.from(text, "utf16le");
   const forms = [Buffer.from(text, "utf8"), little, Buffer.from(little).swap16()];
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files.map((entry) => join(entry.parentPath, entry.name));
-  return paths.filter((path) => {
+  return filesIn(folder).filter((path) => {
     const bytes = readFileSync(path);
     return forms.some((form) => bytes.includes(form));
   });

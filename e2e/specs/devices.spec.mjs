@@ -1,7 +1,8 @@
 // Several devices of one wallet: who gives a new one the keys, and how one is taken away.
 import assert from "node:assert/strict";
-import { inGeneral } from "../harness/general.mjs";
+import { aloneInGeneral, inGeneral } from "../harness/general.mjs";
 import { keptKeys, roomsKept } from "../harness/kept.mjs";
+import { damageFiles, Machine } from "../harness/machine.mjs";
 import { test } from "../harness/test.mjs";
 
 /** The rows of a list of devices in the settings, which are open. */
@@ -64,6 +65,28 @@ test("a moderator approves a new device of another member", async (t) => {
   const row = await rowOf(one, "Devices that wait for a moderator", device);
   await row.getByRole("button", { name: "Approve" }).click();
   await reads(other, "before the new device", { author: two.at });
+});
+
+test("whoever's browser lost all that it kept signs in anew, and reads it again once approved", async (t) => {
+  const one = await aloneInGeneral(t, { tone: 1 });
+  const machine = await Machine.start(t);
+  const two = await machine.open({ wallet: 2 });
+  await two.connect();
+  await two.room();
+  await two.write("before the files were damaged");
+  await one.reads("before the files were damaged");
+  await machine.kill();
+  damageFiles(machine.folder, /(\.log|\.ldb|MANIFEST-\d+)$/);
+  await machine.start();
+  const other = await machine.open({ wallet: 2 });
+  await other.connect();
+  const device = await own(other);
+  const row = await rowOf(one, "Devices that wait for a moderator", device);
+  await row.getByRole("button", { name: "Approve" }).click();
+  await reads(other, "before the files were damaged", { author: await other.address(t.chain) });
+  await other.write("from then on");
+  await one.go("#/c/1/r/general");
+  await one.reads("from then on");
 });
 
 test("a device that its wallet signs out reads nothing that is written afterwards", async (t) => {

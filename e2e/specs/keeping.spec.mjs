@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Clock } from "../harness/clock.mjs";
 import { aloneInGeneral, inGeneral } from "../harness/general.mjs";
 import { damageRooms, deleteRooms } from "../harness/kept.mjs";
-import { filesWith, Machine } from "../harness/machine.mjs";
+import { damageFiles, filesWith, Machine } from "../harness/machine.mjs";
 import { pageWithRelays } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
 import { until } from "../harness/until.mjs";
@@ -67,6 +67,17 @@ test("when all that was kept is damaged, keys and messages come back from anothe
   await two.reads("by another", { author: one.at });
   await two.write("from then on");
   await one.reads("from then on");
+});
+
+test("where the browser cannot open what it kept, the page says what helps", async (t) => {
+  const machine = await Machine.start(t);
+  await machine.open({ wallet: 2 }).then((two) => two.connect());
+  await machine.kill();
+  // Chromium starts anew where its other files are damaged, but not without this one.
+  damageFiles(machine.folder, /CURRENT$/);
+  await machine.start();
+  const two = await machine.open({ wallet: 2 });
+  await two.page.getByText("delete this site's data in the browser's settings").waitFor();
 });
 
 test("two tabs of one profile show and write the same", async (t) => {
