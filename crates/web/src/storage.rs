@@ -40,7 +40,9 @@ const MAX_CERTIFICATE: u32 = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StorageError {
     /// The browser has no IndexedDB or refuses it, as some do in private windows.
-    #[error("this browser keeps nothing for this page ({reason}); leave the private window, or delete this site's data in the browser's settings, and try again")]
+    #[error(
+        "this browser keeps nothing for this page ({reason}); leave the private window, or delete this site's data in the browser's settings, and try again"
+    )]
     Unavailable {
         /// In the browser's words.
         reason: String,
