@@ -5,7 +5,7 @@ import { WebrtcProvider } from "y-webrtc";
 import * as Y from "yjs";
 
 /** How many messages are shown, as in our page. */
-const SHOWN = 50;
+const SHOWN = 30;
 
 /** The most bytes that Chromium sends at once. */
 const LARGEST = 256 * 1024;
