@@ -144,19 +144,19 @@ fn link(model: Model, room: Room) -> AnyView {
     let tag = room.tag;
     let view = RwSignal::from(room.view);
     let me = move || model.account.with(|account| account.as_ref().map(|it| it.wallet));
-    let other = move || view.with(|view| other(view, me()));
-    let icon = move || match other() {
-        Some(wallet) => view! { <Portrait wallet=wallet /> }.into_any(),
-        None => {
-            let known = view.with(|view| view.kind.is_some());
-            view! { <Icon name=if known { "room" } else { "lock" } /> }.into_any()
-        }
+    // Something about a room changes with each message, but not what is drawn here.
+    let face = Memo::new(move |_| view.with(|view| (other(view, me()), view.kind.is_some())));
+    let icon = move || match face.get() {
+        (Some(wallet), _) => view! { <Portrait wallet=wallet /> }.into_any(),
+        (None, true) => view! { <Icon name="room" /> }.into_any(),
+        (None, false) => view! { <Icon name="lock" /> }.into_any(),
     };
+    let count = Memo::new(move |_| view.with(|view| (unread_in(view), view.mentioned)));
     view! {
         <li>
             <a
                 href=room_link(model, tag)
-                data-address=move || other().map(|wallet| wallet.to_string())
+                data-address=move || face.get().0.map(|wallet| wallet.to_string())
                 aria-current=move || {
                     let here = |route: &Route| view.with(|view| is_at(route, tag, view));
                     model.route.with(here).then_some("page")
@@ -166,7 +166,7 @@ fn link(model: Model, room: Room) -> AnyView {
                 {changing(icon)}
                 <span class="nav-label">{saying(move || view.with(|view| room_title(view, me())))}</span>
                 {changing(move || {
-                    let (unread, mentioned) = view.with(|view| (unread_in(view), view.mentioned));
+                    let (unread, mentioned) = count.get();
                     count_of(unread, mentioned, words::unread)
                 })}
             </a>
