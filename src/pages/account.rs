@@ -21,9 +21,12 @@ pub fn AccountButton() -> impl IntoView {
         close();
         ask.run(Action::SignOut);
     };
+    // The chain is asked again and again. Its answer must not close the menu.
+    let wallet = Memo::new(move |_| model.account.with(|it| it.as_ref().map(|it| it.wallet)));
+    let role = Memo::new(move |_| model.account.with(|it| it.as_ref().and_then(|it| it.role)));
+    let role = move || role.get().map(|role| view! { <p class="quiet">{text::role(role)}</p> });
     changing(move || {
-        let menu = model.account.get().map(|account| {
-            let wallet = account.wallet;
+        let menu = wallet.get().map(|wallet| {
             view! {
                 <div class="account">
                     <button
@@ -46,7 +49,7 @@ pub fn AccountButton() -> impl IntoView {
                             <Portrait wallet=wallet />
                             <div>
                                 <ShortAddress wallet=wallet />
-                                {account.role.map(|role| view! { <p class="quiet">{text::role(role)}</p> }.into_any())}
+                                {changing(move || role().into_any())}
                             </div>
                         </div>
                         <a class="menu-item" href="#/settings" on:click=press(close)>
