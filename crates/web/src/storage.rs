@@ -39,7 +39,8 @@ const MAX_CERTIFICATE: u32 = 16 * 1024;
 /// Why something cannot be kept or read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StorageError {
-    /// The browser has no IndexedDB or refuses it, as some do in private windows.
+    /// The browser has no IndexedDB, or refuses it, as some do in private windows, or cannot open
+    /// what it kept.
     #[error(
         "this browser keeps nothing for this page ({reason}); leave the private window, or delete this site's data in the browser's settings, and try again"
     )]

@@ -13,7 +13,7 @@ use crate::wire;
 
 impl Call {
     /// The other side asks for an offer. Returns whether another one is made.
-    fn asked(&mut self, now: Time) -> bool {
+    fn receive_ask(&mut self, now: Time) -> bool {
         let another = self.negotiation.receive_ask();
         if another {
             let soonest = self.restarted.map_or(now, |at| now.max(at + ASK_PACE));
@@ -68,7 +68,7 @@ impl Meetings {
         let useful = match signal.body {
             SignalBody::Description(description) => call.negotiation.receive(description),
             SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
-            SignalBody::Ask => call.asked(now),
+            SignalBody::Ask => call.receive_ask(now),
         };
         if is_offer && useful {
             // It looks for paths on both sides.

@@ -18,9 +18,7 @@ fn offer() -> SignalBody {
 
 /// A stage in the meeting, and somebody who passed and attends it, and asks us for offers.
 fn together() -> (Stage, Other) {
-    let bob = Other::new(2);
-    assert!(Stage::joined().own.key() > bob.key());
-    attended_by(bob)
+    attended_by(Other::paired(Stage::joined().own.key(), true))
 }
 
 fn attended_by(bob: Other) -> (Stage, Other) {
@@ -196,9 +194,7 @@ fn answers_and_candidates_that_nobody_asked_for_make_no_connection() {
 fn of_a_pair_one_side_alone_makes_offers() {
     let (mut stage, bob) = together();
     assert_ignored(&stage.signals(&bob, 1, offer()), bob.key());
-    let own = stage.own.key();
-    let larger = (2..).map(|n| Other::with_device(2, n)).find(|bob| bob.key() > own);
-    let (mut stage, bob) = attended_by(larger.unwrap());
+    let (mut stage, bob) = attended_by(Other::paired(stage.own.key(), false));
     assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
     assert_eq!(opened(&stage.signals(&bob, 1, offer())).len(), 1);
 }

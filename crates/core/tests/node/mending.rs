@@ -14,8 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A stage that hears somebody whose key makes us the side that offers or the other.
 fn hearing(offers: bool) -> (Stage, Other, Link) {
     let mut stage = Stage::joined();
-    let own = stage.own.key();
-    let bob = (2..).map(|n| Other::with_device(2, n)).find(|o| (own > o.key()) == offers).unwrap();
+    let bob = Other::paired(stage.own.key(), offers);
     stage.input(Input::Arrived { source: 0, device: bob.key() });
     stage.meets(&bob);
     let mut out = stage.attends(&bob, 1);

@@ -139,9 +139,8 @@ fn a_connection_that_knew_of_the_grant_or_found_a_direct_path_is_left_alone() {
 #[test]
 fn one_whom_the_other_side_reroutes_does_not_reroute_as_well() {
     let mut stage = Stage::joined();
-    let own = stage.own.key();
-    let offers = (2..).map(|n| Other::with_device(2, n)).find(|bob| bob.key() > own).unwrap();
-    let (bob, link) = called_with(&mut stage, offers);
+    let bob = Other::paired(stage.own.key(), false);
+    let (bob, link) = called_with(&mut stage, bob);
     granted(&mut stage, "a");
     stage.wait(SECOND);
     let (kind, sdp) = (DescriptionKind::Offer, "v=0".to_owned());

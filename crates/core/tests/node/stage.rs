@@ -34,6 +34,13 @@ impl Other {
         Self { secret, certificate }
     }
 
+    /// A device of the second wallet to which a device with the key `own` makes the offers, or
+    /// which makes them.
+    pub(crate) fn paired(own: DeviceKey, own_offers: bool) -> Self {
+        let fits = |other: &Self| (own > other.key()) == own_offers;
+        (2..).map(|device| Self::with_device(2, device)).find(fits).expect("both are common")
+    }
+
     pub(crate) fn key(&self) -> DeviceKey {
         self.secret.device()
     }
