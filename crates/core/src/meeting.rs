@@ -447,11 +447,13 @@ impl Meetings {
             return;
         };
         let frame = wire::encode(&MeetingMessage::Presence(signed.clone()));
+        // What else is said in a stay, such as a call, must not overtake its first word.
+        let first = signed.presence.sequence == 1;
         let mut reached = false;
         for device in peers.ready() {
-            if peers.is_reached(device) {
-                reached = true;
-            } else {
+            let by_gossip = peers.is_reached(device);
+            reached |= by_gossip;
+            if first || !by_gossip {
                 out.send(device, Channel::Meeting, frame.clone());
             }
         }

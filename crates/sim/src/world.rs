@@ -480,7 +480,13 @@ impl World {
             }
             Event::CertificateExpired => self.fail(format!("{device}'s certificate expired")),
             Event::Attack { device: key } => self.fail(format!("{device} sees an attack on {key}")),
-            Event::Refused { .. } | Event::RefusedBy { .. } | Event::Ignored { .. } => {}
+            Event::Ignored { device: key } => {
+                let other = self.by_key[&key];
+                if self.faults == 0 && !self.devices[other].hostile {
+                    self.fail(format!("{device} ignores what {other} says"));
+                }
+            }
+            Event::Refused { .. } | Event::RefusedBy { .. } => {}
         }
     }
 

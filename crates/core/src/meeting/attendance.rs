@@ -85,7 +85,7 @@ impl Meetings {
         peers: &mut Peers,
         out: &mut Outbox,
     ) -> bool {
-        let (session, sequence) = (presence.session, presence.sequence);
+        let (session, sequence, leaving) = (presence.session, presence.sequence, presence.leaving);
         let worth = self.attend(device, presence, Way::Stream, now, peers, out);
         let other = self.others.get_mut(&device).filter(|it| it.presence.session == session);
         let next = other.is_some_and(|other| {
@@ -93,7 +93,7 @@ impl Meetings {
             other.streamed = other.streamed.max(sequence);
             next
         });
-        worth == Worth::News || (worth == Worth::Known && next)
+        worth == Worth::News || (worth == Worth::Known && (next || leaving))
     }
 
     /// Takes a frame of gossip that `source` delivered, and says what becomes of it.

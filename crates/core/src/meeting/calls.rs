@@ -12,14 +12,12 @@ use crate::time::Time;
 use crate::wire;
 
 impl Call {
-    /// The other side asks for an offer. Returns whether another one is made.
-    fn receive_ask(&mut self, now: Time) -> bool {
-        let another = self.negotiation.receive_ask();
-        if another {
+    /// The other side asks for an offer, which may be on its way.
+    fn receive_ask(&mut self, now: Time) {
+        if self.negotiation.receive_ask() {
             let soonest = self.restarted.map_or(now, |at| now.max(at + ASK_PACE));
             self.stale.get_or_insert(soonest);
         }
-        another
     }
 }
 
@@ -48,9 +46,9 @@ impl Meetings {
         if !signal.body.fits() || signal.attempt < other.attempt || signal.attempt == 0 {
             return false;
         }
+        let offers = offers(peers, device);
         if signal.attempt > other.attempt {
             // A connection begins with an offer, or with the wish for one: frames keep their order.
-            let offers = offers(peers, device);
             let begins =
                 if offers { signal.body == SignalBody::Ask } else { signal.body.is_offer() };
             if !begins || !self.budget.spend(other.wallet(), now) {
@@ -68,7 +66,10 @@ impl Meetings {
         let useful = match signal.body {
             SignalBody::Description(description) => call.negotiation.receive(description),
             SignalBody::Candidate(candidate) => call.negotiation.receive_candidate(candidate),
-            SignalBody::Ask => call.receive_ask(now),
+            SignalBody::Ask => {
+                call.receive_ask(now);
+                offers
+            }
         };
         if is_offer && useful {
             // It looks for paths on both sides.

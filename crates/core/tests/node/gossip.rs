@@ -64,6 +64,22 @@ fn what_gossip_overtook_on_the_stream_is_nobodys_fault_and_its_replay_is() {
 }
 
 #[test]
+fn the_first_word_of_a_stay_comes_by_the_stream_that_a_call_will_come_by() {
+    let mut stage = Stage::admitted();
+    let bob = Other::new(2);
+    stage.meets(&bob);
+    stage.input(Input::Linked(bob.key()));
+    stage.input(Input::GossipReaches(bob.key()));
+    stage.wait(SECOND / 10);
+    let out = stage.join();
+    let streamed = said(&out, bob.key());
+    let [MeetingMessage::Presence(signed)] = &streamed[..] else { panic!("{streamed:?}") };
+    assert_eq!(published(&out), [signed.presence.clone()]);
+    let out = stage.input(Input::SetMuted(true));
+    assert_eq!((published(&out).len(), said(&out, bob.key())), (1, vec![]));
+}
+
+#[test]
 fn bytes_that_mean_nothing_are_rejected() {
     let (mut stage, bob, carol) = with_carol();
     let mut trailing = publish(&carol, carol.presence(1, stage.now));

@@ -4,7 +4,7 @@ use crate::stage::{Other, Stage, assert_ignored, opened, participant};
 use chats_core::channel::Channel;
 use chats_core::id::Community;
 use chats_core::media::{Candidate, Description, DescriptionKind};
-use chats_core::node::Input;
+use chats_core::node::{Event, Input, Output};
 use chats_core::presence::{MeetingMessage, Presence, Session, Signal, SignalBody};
 use chats_core::time::Duration;
 use chats_core::wire;
@@ -197,6 +197,22 @@ fn of_a_pair_one_side_alone_makes_offers() {
     let (mut stage, bob) = attended_by(Other::paired(stage.own.key(), false));
     assert_ignored(&stage.signals(&bob, 1, SignalBody::Ask), bob.key());
     assert_eq!(opened(&stage.signals(&bob, 1, offer())).len(), 1);
+}
+
+#[test]
+fn what_an_honest_device_says_is_never_counted_as_ignored() {
+    let (mut stage, bob) = together();
+    let ignored = Output::Event(Event::Ignored { device: bob.key() });
+    let out = stage.signals(&bob, 1, SignalBody::Ask);
+    assert_eq!(opened(&out).len(), 1);
+    assert!(!out.contains(&ignored), "it has a call begun");
+    assert_eq!(stage.signals(&bob, 1, SignalBody::Ask), [], "an offer is on its way");
+    let leaves = |stage: &mut Stage, sequence| {
+        let presence = Presence { leaving: true, ..bob.presence(sequence, stage.now) };
+        stage.says(&bob, presence)
+    };
+    leaves(&mut stage, 2);
+    assert_eq!(leaves(&mut stage, 3), [], "said again when the two are connected anew");
 }
 
 #[test]
