@@ -100,6 +100,27 @@ test("a message can be changed and taken away", async (t) => {
   await one.message("This message was deleted").waitFor();
 });
 
+test("what is typed while a message goes out stays, and it goes out once", async (t) => {
+  const [one, two] = await inGeneral(t, [1, 2]);
+  const field = one.page.getByRole("textbox", { name: "Message", exact: true });
+  const press = (times, more) =>
+    field.evaluate((field, [times, more]) => {
+      const enter = { key: "Enter", bubbles: true, cancelable: true };
+      for (let time = 0; time < times; time += 1) field.dispatchEvent(new KeyboardEvent("keydown", enter));
+      if (!more) return;
+      field.value += more;
+      field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    }, [times, more]);
+  await field.fill("first");
+  await press(1, " second");
+  assert.equal(await field.inputValue(), " second");
+  await press(2);
+  await two.reads("second");
+  assert.equal(await field.inputValue(), "");
+  assert.equal(await two.message("first").count(), 1);
+  assert.equal(await two.message("second").count(), 1);
+});
+
 test("the first page asks for nothing of what rooms need", async (t) => {
   const asked = [];
   const before = (profile) => profile.on("request", (request) => asked.push(request.url()));

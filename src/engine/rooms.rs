@@ -90,7 +90,9 @@ impl Engine {
     /// A text became a message, or was refused and goes back to where it was written.
     fn text_done(&mut self, number: u64, refused: bool) {
         let text = self.session.as_mut().and_then(|session| session.texts.remove(&number));
-        if let Some(text) = text.filter(|_| refused) {
+        let Some(text) = text else { return };
+        self.model.rooms.answered.update(|answered| *answered += 1);
+        if refused {
             self.model.rooms.returned.update(|returned| {
                 returned.push(text);
                 let excess = returned.len().saturating_sub(MAX_RETURNED);

@@ -13,6 +13,9 @@ use chats_web::page;
 use leptos::prelude::*;
 use std::ops::Range;
 
+/// The most messages in a part: about what a screen holds.
+const MAX_PART: usize = 32;
+
 /// Shows it.
 pub(super) fn apply(model: Model, view: View) {
     let rooms = model.rooms;
@@ -117,7 +120,7 @@ fn show_all(
         *shown = Shown { room: Some(room), unread, ..Shown::default() };
     }
     let old = std::mem::take(&mut shown.messages);
-    let oldest = old.first().map(|row| row.id);
+    let (oldest, newest) = (old.first().map(|row| row.id), old.last().map(|row| row.id));
     let row = |view: MessageView| {
         let known = old.binary_search_by(|row| row.id.cmp(&view.id)).ok();
         match known.and_then(|at| old.get(at)) {
@@ -130,11 +133,8 @@ fn show_all(
     };
     shown.messages = views.into_iter().map(row).collect();
     shown.messages.sort_by_key(|row| row.id);
-    if let (Some(oldest), Some(first)) = (oldest, shown.messages.first())
-        && first.id < oldest
-    {
-        shown.starts.insert(0, first.id);
-    }
+    part_older(shown, oldest);
+    part_newer(shown, newest);
     shown.more = more;
     find_fresh(shown, own);
     arrange(shown, 0..usize::MAX);
@@ -146,6 +146,12 @@ fn show_one(shown: &mut Shown, view: MessageView, seen: bool, own: Option<Wallet
     let Err(at) = shown.messages.binary_search_by(|row| row.id.cmp(&id)) else { return };
     let last = at == shown.messages.len();
     shown.messages.insert(at, new_row(view));
+    if last {
+        part_newer(
+            shown,
+            at.checked_sub(1).and_then(|at| shown.messages.get(at)).map(|row| row.id),
+        );
+    }
     let fresh = shown.fresh;
     if own {
         (shown.fresh, shown.unread) = (None, 0);
@@ -159,6 +165,25 @@ fn show_one(shown: &mut Shown, view: MessageView, seen: bool, own: Option<Wallet
     moved.into_iter().for_each(|at| arrange(shown, at..at + 1));
     // It, and the one that stands after it now.
     arrange(shown, at..at + 2);
+}
+
+/// Has parts begin among what is older than all that was there before.
+fn part_older(shown: &mut Shown, oldest: Option<OpId>) {
+    let older = oldest.map_or(0, |oldest| shown.messages.partition_point(|row| row.id < oldest));
+    let parts = shown.messages.get(..older).unwrap_or_default().chunks(MAX_PART);
+    let starts: Vec<_> = parts.filter_map(|part| part.first()).map(|row| row.id).collect();
+    shown.starts.splice(0..0, starts);
+}
+
+/// Has parts begin among what is newer than all that was there before, wherever one is full.
+fn part_newer(shown: &mut Shown, newest: Option<OpId>) {
+    let new = newest.map_or(0, |newest| shown.messages.partition_point(|row| row.id <= newest));
+    for (at, row) in shown.messages.iter().enumerate().skip(new) {
+        let begins = shown.starts.last().map(|it| shown.messages.partition_point(|m| m.id < *it));
+        if begins.is_none_or(|begins| at >= begins + MAX_PART) {
+            shown.starts.push(row.id);
+        }
+    }
 }
 
 /// Finds the first message that was not read when the room was opened, if it is here by now.
@@ -184,9 +209,6 @@ fn find_fresh(shown: &mut Shown, own: Option<Wallet>) {
 
 /// Says of these messages how each stands among the others.
 fn arrange(shown: &mut Shown, places: Range<usize>) {
-    if shown.starts.is_empty() {
-        shown.starts.extend(shown.messages.first().map(|row| row.id));
-    }
     let writing = |row: &Message| {
         let (author, time) = row.view.with_untracked(|view| (view.author, view.time));
         Writing { author, time, day: text::time::day_of(time) }
@@ -279,6 +301,23 @@ mod tests {
         assert_eq!(parts, [2, 3]);
         show_one(&mut shown, said(ANN, 0), true, Some(ME));
         assert_eq!(shown.from(all[0].id).len(), 3);
+    }
+
+    #[wasm_bindgen_test]
+    fn parts_are_full_before_another_begins_and_leave_rows_where_they_are() {
+        let all: Vec<_> = (0..200).map(|second| said(ANN, second)).collect();
+        let sizes =
+            |shown: &Shown| shown.starts.iter().map(|it| shown.from(*it).len()).collect::<Vec<_>>();
+        let mut shown = opened(&all[100..140], true, 0);
+        assert_eq!(sizes(&shown), [MAX_PART, 8]);
+        let starts = shown.starts.clone();
+        for view in &all[140..165] {
+            show_one(&mut shown, view.clone(), true, Some(ME));
+        }
+        assert_eq!(sizes(&shown), [MAX_PART, MAX_PART, 1]);
+        show_all(&mut shown, ROOM, all[60..].to_vec(), true, 0, Some(ME));
+        assert_eq!(sizes(&shown), [MAX_PART, 8, MAX_PART, MAX_PART, MAX_PART, 4]);
+        assert_eq!(shown.starts[2..4], starts);
     }
 
     #[wasm_bindgen_test]

@@ -34,6 +34,8 @@ pub struct Rooms {
     pub backup: RwSignal<&'static str>,
     /// Whether a wallet is asked to sign a device out.
     pub revoking: RwSignal<bool>,
+    /// How many texts have become messages or were refused.
+    pub answered: RwSignal<u64>,
     /// Texts that were refused, the oldest first: each goes back to the field it came from.
     pub returned: RwSignal<Vec<Text>>,
 }
@@ -72,6 +74,7 @@ impl Rooms {
             persisted: RwSignal::new(false),
             backup: RwSignal::new(""),
             revoking: RwSignal::new(false),
+            answered: RwSignal::new(0),
             returned: RwSignal::default(),
         }
     }
@@ -123,8 +126,8 @@ pub struct Shown {
     pub fresh: Option<OpId>,
     /// How many were unread when the room was opened, as long as the first of them is not here.
     pub unread: u64,
-    /// Where those begin that came in together, the oldest first. A page that shows them by these
-    /// leaves all in place when older ones come.
+    /// Where parts of them begin, the oldest first. A page that shows them by these leaves all in
+    /// place when older ones come, and draws those parts alone that are in sight.
     pub starts: Vec<OpId>,
 }
 
@@ -141,7 +144,7 @@ impl Shown {
 }
 
 /// A message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Which.
     pub id: OpId,

@@ -1,4 +1,5 @@
-//! Line drawings from the sprite `icons.svg`.
+//! Line drawings from the sprite `icons.svg`, which stands in the page: each use of another file is
+//! a request.
 
 use leptos::prelude::*;
 
@@ -11,7 +12,7 @@ pub fn Icon(
 ) -> impl IntoView {
     view! {
         <svg class="icon" aria-hidden="true" focusable="false">
-            <use href=move || format!("icons.svg#{}", name.get())></use>
+            <use href=move || format!("#icon-{}", name.get())></use>
         </svg>
     }
 }

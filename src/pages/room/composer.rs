@@ -31,7 +31,7 @@ pub(super) fn Composer(
     desk: Desk,
 ) -> impl IntoView {
     let draft = desk.draft;
-    draft.take_back(desk);
+    draft.follow(desk);
     let caret = RwSignal::new(0);
     let note = RwSignal::new(None::<Note>);
     let choices = Choices::of(desk, caret);
@@ -54,6 +54,7 @@ pub(super) fn Composer(
     };
     let input = move |event: ev::Event| {
         draft.text.set(event_target_value(&event));
+        draft.settle();
         read_caret();
         choices.reopen();
         let now = clock::now();

@@ -3,11 +3,16 @@
 use super::Desk;
 use super::mentions::{self, Chosen};
 pub(super) use crate::model::About;
-use crate::model::Text;
+use crate::model::{Rooms, Text};
 use chats_core::epoch::RoomTag;
 use chats_core::id::Wallet;
+use chats_core::op::OpId;
 use chats_core::small::SmallMap;
 use leptos::prelude::*;
+use std::time::Duration;
+
+/// How long what was sent stands in the field at most.
+const SOON: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Default)]
 struct Kept {
@@ -52,6 +57,8 @@ pub(super) struct Draft {
     /// Those who are named in it.
     pub(super) chosen: StoredValue<Chosen>,
     pub(super) about: RwSignal<Option<About>>,
+    /// What of the text is sent already.
+    sent: StoredValue<Option<String>>,
 }
 
 impl Draft {
@@ -64,8 +71,10 @@ impl Draft {
             text: RwSignal::new(text),
             chosen: StoredValue::new(chosen),
             about: RwSignal::new(about),
+            sent: StoredValue::new(None),
         };
         on_cleanup(move || {
+            draft.settle();
             let kept = Kept {
                 text: draft.text.get_untracked(),
                 chosen: draft.chosen.get_value(),
@@ -82,9 +91,44 @@ impl Draft {
         draft
     }
 
-    /// Takes back what was refused in the room, as soon as nothing else is in the field.
-    pub(super) fn take_back(self, desk: Desk) {
-        let returned = desk.model.rooms.returned;
+    /// The text is on its way. It stands in the field until it is a message, or a moment: drawing
+    /// the emptied field at once would hold up what goes to the network.
+    pub(super) fn sent(self) {
+        self.sent.set_value(Some(self.text.get_untracked()));
+        set_timeout(move || self.settle(), SOON);
+    }
+
+    /// Takes what is sent out of the field, and leaves there what was written since.
+    pub(super) fn settle(self) {
+        let Some(sent) = self.sent.try_update_value(Option::take).flatten() else { return };
+        let rest = |text: &String| text.strip_prefix(&sent).unwrap_or(text).to_owned();
+        let rest = self.text.with_untracked(rest);
+        self.clear();
+        self.text.set(rest);
+    }
+
+    /// What is written next answers a message.
+    pub(super) fn answer(self, id: OpId) {
+        self.settle();
+        self.about.set(Some(About::Reply(id)));
+    }
+
+    /// What is written next says a message better, which said this.
+    pub(super) fn improve(self, id: OpId, text: String, chosen: Chosen) {
+        self.settle();
+        self.text.set(text);
+        self.chosen.set_value(chosen);
+        self.about.set(Some(About::Edit(id)));
+    }
+
+    /// Empties the field once what was sent has become a message. Takes back what was refused in
+    /// the room, as soon as nothing else is in the field.
+    pub(super) fn follow(self, desk: Desk) {
+        let Rooms { answered, returned, .. } = desk.model.rooms;
+        Effect::new(move |_| {
+            answered.track();
+            self.settle();
+        });
         Effect::new(move |_| {
             let at = returned.with(|all| all.iter().position(|text| text.room == desk.tag));
             let free = self.text.with(String::is_empty) && self.about.with(Option::is_none);

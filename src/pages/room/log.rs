@@ -49,8 +49,11 @@ pub(super) fn Log(
     let starts =
         move || rooms.shown.with(|it| if here(it) { it.starts.clone() } else { Vec::new() });
     let part = move |start: OpId| {
-        let rows = move || rooms.shown.with(|shown| shown.from(start).to_vec());
-        each(rows, |row: &Message| row.id, move |row| message::row(desk, row))
+        let rows = Memo::new(move |_| rooms.shown.with(|shown| shown.from(start).to_vec()));
+        let row = move |row| message::row(desk, row);
+        view! {
+            <div class="log-part">{each(move || rows.get(), |row: &Message| row.id, row)}</div>
+        }
     };
     let ends =
         Memo::new(move |_| rooms.shown.with(|shown| here(shown).then(|| Ends::of(shown, me))));

@@ -1,6 +1,5 @@
 //! What can be done with a message, and whose it is.
 
-use super::drafts::About;
 use super::message::react;
 use super::{Desk, mentions};
 use crate::model::Message;
@@ -57,7 +56,7 @@ fn entries(desk: Desk, view: RwSignal<MessageView>, close: Callback<()>) -> AnyV
         .into_any()
     };
     let reply = Callback::new(move |()| {
-        desk.draft.about.set(Some(About::Reply(id)));
+        desk.draft.answer(id);
         desk.write_here();
     });
     let pin = Callback::new(move |()| {
@@ -121,9 +120,7 @@ pub(super) fn words_of(view: RwSignal<MessageView>) -> Option<String> {
 pub(super) fn edit(desk: Desk, view: RwSignal<MessageView>) {
     let Some(markdown) = words_of(view) else { return };
     let (text, chosen) = mentions::collapse(&markdown, &|wallet| desk.called(wallet));
-    desk.draft.text.set(text);
-    desk.draft.chosen.set_value(chosen);
-    desk.draft.about.set(Some(About::Edit(view.with_untracked(|view| view.id))));
+    desk.draft.improve(view.with_untracked(|view| view.id), text, chosen);
     desk.write_here();
 }
 

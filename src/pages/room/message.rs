@@ -1,6 +1,5 @@
 //! A message.
 
-use super::drafts::About;
 use super::{Desk, commands, menu};
 use crate::model::{Message, Place};
 use crate::text::rooms::{self as words, message, room};
@@ -262,7 +261,7 @@ pub(super) fn react(desk: Desk, view: RwSignal<MessageView>, emoji: String, set:
 fn tools(desk: Desk, view: RwSignal<MessageView>) -> AnyView {
     let (id, author) = view.with_untracked(|view| (view.id, view.author));
     let answer = Callback::new(move |()| {
-        desk.draft.about.set(Some(About::Reply(id)));
+        desk.draft.answer(id);
         desk.write_here();
     });
     let more = Callback::new(move |()| desk.menu.set(Some(id)));

@@ -373,7 +373,7 @@ impl Rooms {
             let value = Zeroizing::new(upto.0.to_vec());
             batch.put(RowKind::Meta, &named(name::READ, &[&tag.0]), value);
             self.disk.commit(batch, Vec::new(), false);
-            self.screen.touch(tag);
+            self.screen.relist();
         }
         self.done(number);
     }

@@ -245,7 +245,8 @@ impl Rooms {
             self.log.take(id, &item, received);
             self.take_item(id, &item);
         }
-        self.screen.begin();
+        // From now on it is known which there are, even if there is none.
+        self.screen.relist();
         self.introduce_self(now);
         let tags: Vec<_> = self.rooms.keys().copied().collect();
         for tag in tags {

@@ -71,8 +71,8 @@ enum Look {
 }
 
 impl Screen {
-    /// What is kept was read: from now on it is known which rooms there are, even if there is none.
-    pub(super) const fn begin(&mut self) {
+    /// What the list says of a room changed, and nothing within it.
+    pub(super) const fn relist(&mut self) {
         self.rooms = true;
     }
 

@@ -164,6 +164,20 @@ fn an_answer_names_what_it_answers_and_a_mention_is_noticed() {
 }
 
 #[test]
+fn reading_takes_nothing_out_of_sight() {
+    let (mut town, room) = Town::with_room(2);
+    town.open_all(room);
+    for number in 0..40 {
+        town.say(0, room, &format!("number {number}"));
+        town.run(Duration::from_secs(3));
+        let upto = town.people[1].message(&format!("number {number}")).id;
+        town.act(1, Action::Read { room, upto });
+        town.run(MOMENT);
+    }
+    assert_eq!((town.people[1].said().len(), town.people[1].list[0].unread), (40, 0));
+}
+
+#[test]
 fn two_talk_alone_and_a_third_sees_nothing_of_it() {
     let (mut town, _) = Town::with_room(4);
     let other = wallet(4);

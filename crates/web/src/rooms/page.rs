@@ -175,7 +175,8 @@ impl Stream for RoomsWorker {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outgoing>> {
         let mut inner = self.0.borrow_mut();
-        if inner.turns > 0 && matches!(inner.out.front(), Some(Some(Outgoing::Show(_)))) {
+        let shows = |out: &Outgoing| matches!(out, Outgoing::Show(_) | Outgoing::Done { .. });
+        if inner.turns > 0 && inner.out.front().and_then(Option::as_ref).is_some_and(shows) {
             inner.turns -= 1;
             context.waker().wake_by_ref();
             return Poll::Pending;

@@ -33,6 +33,7 @@ pub(in crate::pages::room) fn say(desk: Desk, markdown: String, about: Option<Ab
 /// Sends what is in the field, or does what it wants.
 pub(super) fn send(desk: Desk, note: RwSignal<Option<Note>>) {
     let draft = desk.draft;
+    draft.settle();
     let text = draft.text.with_untracked(|text| ready(desk, text));
     if text.is_empty() {
         return;
@@ -50,6 +51,7 @@ pub(super) fn send(desk: Desk, note: RwSignal<Option<Note>>) {
             }
             say(desk, words.to_owned(), about);
             note.set(None);
+            return draft.sent();
         }
         Wish::Help => note.set(Some(help())),
         Wish::Peers => note.set(Some(peers(desk))),
