@@ -46,7 +46,10 @@
   };
   const text = (words) => [head(3, words.length), new TextEncoder().encode(words)];
 
-  /** [{ at, out, kind, bytes, items, itemBytes }], one for each frame of sync. */
+  /** [{ at, out, bytes }], one for each frame of sync: they are read when somebody looks at them, so
+   * that this costs what is measured next to nothing. */
+  const unread = [];
+  /** [{ at, out, kind, bytes, items, itemBytes }], one for each that was read. */
   const frames = [];
   /** [{ at, tags, states, unread }], one for each time that rooms were shown. */
   const rooms = [];
@@ -54,24 +57,27 @@
   const linked = [];
   const longTasks = [];
   const answers = new Map();
+  /** What is looked at whenever rooms are shown. */
+  const looks = new Set();
   let worker;
   let acted = 1_000_000;
 
-  function frame(bytes, out) {
+  function frame({ at, out, bytes }) {
     const [kind, , third] = bytes.length < 300_000 ? read(bytes) : [];
     const ids = kind === 3 ? third.map(({ length }) => length) : kind === 4 ? third : [];
     const itemBytes = kind === 3 ? ids.reduce((sum, length) => sum + length, 0) : 0;
-    frames.push({ at: now(), out, kind, bytes: bytes.length, items: ids.length, itemBytes, longest: Math.max(0, ...(kind === 3 ? ids : [])) });
+    return { at, out, kind, bytes: bytes.length, items: ids.length, itemBytes, longest: Math.max(0, ...(kind === 3 ? ids : [])) };
   }
 
   function fromWorker(said) {
     const [kind, , out = []] = read(said);
     if (kind !== 3) return;
     for (const [what, ...fields] of out) {
-      if (what === 0) frame(fields[1], true);
+      if (what === 0) unread.push({ at: now(), out: true, bytes: fields[1] });
       if (what === 5 && fields[0][0] === 0) {
         const all = fields[0][1];
         rooms.push({ at: now(), names: all.map((room) => room[2]), states: all.map((room) => room[9]), unread: all.reduce((sum, room) => sum + room[4], 0) });
+        for (const look of looks) look();
       }
       if (what === 6 && answers.has(fields[0])) answers.get(fields[0])(fields[2] ?? null);
     }
@@ -81,7 +87,7 @@
     const [kind, incoming] = read(said);
     if (kind !== 1) return;
     if (incoming[0] === 0) linked.push(now());
-    if (incoming[0] === 2) frame(incoming[2], false);
+    if (incoming[0] === 2) unread.push({ at: now(), out: false, bytes: incoming[2].slice() });
   }
 
   const Original = Worker;
@@ -105,10 +111,23 @@
 
   window.wire = {
     now,
-    frames,
+    get frames() {
+      frames.push(...unread.splice(0).map(frame));
+      return frames;
+    },
     rooms,
     linked,
     longTasks,
+    /** Waits until so many messages are counted as not read; gives how many were last. */
+    unread: (count, limit) =>
+      new Promise((resolve) => {
+        const found = () => rooms.at(-1)?.unread ?? 0;
+        const end = () => (looks.delete(look), resolve(found()));
+        const look = () => found() === count && end();
+        looks.add(look);
+        setTimeout(end, limit);
+        look();
+      }),
     /** Has the rooms take in a backup; gives the moments of before and after. */
     import: (passphrase, file) => act([[0x83, 17], ...text(passphrase), head(2, file.length), file]),
     /** Has them make a room that newcomers may read all of. */

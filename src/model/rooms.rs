@@ -105,7 +105,7 @@ impl Rooms {
 }
 
 /// A room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     /// Which.
     pub tag: RoomTag,

@@ -83,8 +83,9 @@ fn RoomList() -> impl IntoView {
     let (model, moderates) = (model(), moderates(model()));
     let making = RwSignal::new(false);
     let make = Callback::new(move |()| making.set(true));
+    // Something about a room changes with each message, but seldom which there are.
     let of = move |direct: bool| {
-        move || {
+        Memo::new(move |_| {
             let is = |room: &&Room| {
                 let kind = |view: &RoomView| matches!(view.kind, Some(RoomKind::Direct(..)));
                 room.view.with(kind) == direct
@@ -93,11 +94,12 @@ fn RoomList() -> impl IntoView {
                 .rooms
                 .list
                 .with(|list| list.iter().flatten().filter(is).cloned().collect::<Vec<_>>())
-        }
+        })
     };
+    let (common, direct) = (of(false), of(true));
     let loading = move || model.rooms.list.with(Option::is_none);
     let empty = move || model.rooms.list.with(|it| it.as_ref().is_some_and(Vec::is_empty));
-    let any_direct = move || !of(true)().is_empty();
+    let any_direct = move || direct.with(|rooms| !rooms.is_empty());
     let show = move |room: Room| link(model, room);
     let none = move || if moderates.get() { words::NONE_MODERATOR } else { words::NONE };
     view! {
@@ -118,12 +120,12 @@ fn RoomList() -> impl IntoView {
             <When on=empty>
                 <p class="quiet rooms-none">{saying(none)}</p>
             </When>
-            <ul role="list">{each(of(false), |room: &Room| room.tag, show)}</ul>
+            <ul role="list">{each(move || common.get(), |room: &Room| room.tag, show)}</ul>
             <When on=any_direct>
                 <div class="rooms-head">
                     <h2>{words::DIRECT}</h2>
                 </div>
-                <ul role="list">{each(of(true), |room: &Room| room.tag, show)}</ul>
+                <ul role="list">{each(move || direct.get(), |room: &Room| room.tag, show)}</ul>
             </When>
             <Dialog
                 id="new-room"
@@ -144,7 +146,7 @@ fn link(model: Model, room: Room) -> AnyView {
     let tag = room.tag;
     let view = RwSignal::from(room.view);
     let me = move || model.account.with(|account| account.as_ref().map(|it| it.wallet));
-    // Something about a room changes with each message, but not what is drawn here.
+    // Only what is drawn here, for the same reason.
     let face = Memo::new(move |_| view.with(|view| (other(view, me()), view.kind.is_some())));
     let icon = move || match face.get() {
         (Some(wallet), _) => view! { <Portrait wallet=wallet /> }.into_any(),
@@ -152,19 +154,20 @@ fn link(model: Model, room: Room) -> AnyView {
         (None, false) => view! { <Icon name="lock" /> }.into_any(),
     };
     let count = Memo::new(move |_| view.with(|view| (unread_in(view), view.mentioned)));
+    let unread = Memo::new(move |_| view.with(|view| view.unread > 0));
+    let title = Memo::new(move |_| view.with(|view| room_title(view, me())));
+    let here =
+        Memo::new(move |_| model.route.with(|route| view.with(|view| is_at(route, tag, view))));
     view! {
         <li>
             <a
                 href=room_link(model, tag)
                 data-address=move || face.get().0.map(|wallet| wallet.to_string())
-                aria-current=move || {
-                    let here = |route: &Route| view.with(|view| is_at(route, tag, view));
-                    model.route.with(here).then_some("page")
-                }
-                class:unread=move || view.with(|view| view.unread > 0)
+                aria-current=move || here.get().then_some("page")
+                class:unread=unread
             >
                 {changing(icon)}
-                <span class="nav-label">{saying(move || view.with(|view| room_title(view, me())))}</span>
+                <span class="nav-label">{saying(move || title.get())}</span>
                 {changing(move || {
                     let (unread, mentioned) = count.get();
                     count_of(unread, mentioned, words::unread)

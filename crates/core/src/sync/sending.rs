@@ -10,9 +10,9 @@ use minicbor::bytes::ByteVec;
 use std::collections::VecDeque;
 
 /// The most messages of items that are on their way without an answer.
-pub(super) const MAX_UNANSWERED: usize = 4;
+pub(super) const MAX_UNANSWERED: usize = 8;
 /// The most items that are read from the store at once.
-const MAX_LOAD: usize = 64;
+const MAX_LOAD: usize = MAX_ITEMS;
 /// The most bytes around an item in a message, and around all of them.
 const AROUND: (usize, usize) = (5, 16);
 
@@ -105,11 +105,12 @@ impl Sending {
     /// Does what can be done now.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         loop {
-            let (mut items, mut bytes) = self.next_message();
-            while !self.is_full(items) && self.loading.is_none() && !self.queue.is_empty() {
+            // One message ahead of what is sent next.
+            while self.loading.is_none() && !self.queue.is_empty() && self.loaded.len() <= MAX_ITEMS
+            {
                 self.load(cx);
-                (items, bytes) = self.next_message();
             }
+            let (items, bytes) = self.next_message();
             let ready = self.is_full(items) || self.loading.is_none() && items > 0;
             if !ready || self.unanswered.len() >= MAX_UNANSWERED {
                 return Ok(());

@@ -109,7 +109,7 @@ impl Device {
     pub(crate) fn work(&mut self, now: Time) -> bool {
         match self.tasks.pop_front() {
             Some(Output::Load { ticket, set, ids }) => {
-                assert!(ids.len() <= 64);
+                assert!(ids.len() <= 128);
                 let bodies = &self.store.sets[&set].1;
                 let items = ids.iter().map(|id| bodies.get(id).cloned().unwrap_or_default());
                 let items = items.collect();

@@ -128,8 +128,8 @@ fn nothing_is_called_committed_while_the_store_is_at_it() {
     world.link(0, 1);
     world.run_without_store(1, MINUTE / 2);
     // As many messages as may be without an answer, and no more was read for others.
-    assert_eq!(world.devices[1].tasks.len(), 4);
-    assert_eq!(world.traffic.items.len(), 4 * 128);
+    assert_eq!(world.devices[1].tasks.len(), 8);
+    assert_eq!(world.traffic.items.len(), 8 * 128);
     assert!(!world.devices[0].told.iter().any(|it| matches!(it, Output::Delivered { .. })));
     world.run(MINUTE * 5);
     assert!(world.agrees(ROOM, 5000));
