@@ -31,10 +31,10 @@ const BUSY: Duration = Duration::from_secs(20);
 /// The same if it was too much.
 const SPENT: Duration = Duration::from_secs(600);
 /// Sessions that one device may begin in a row, and how long until it may begin another.
-const STARTS: (u32, Duration) = (4, Duration::from_secs(20));
+const STARTS: (u32, Duration) = (8, Duration::from_secs(10));
 /// The same that we begin with one other: fewer, as they may come closer together than they were
 /// said.
-const BEGINS: (u32, Duration) = (3, Duration::from_secs(22));
+const BEGINS: (u32, Duration) = (7, Duration::from_secs(11));
 /// Envelopes that one device may deliver live in a row, and how long until another.
 const LIVE: (u32, Duration) = (120, Duration::from_millis(500));
 

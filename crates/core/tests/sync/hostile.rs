@@ -342,8 +342,8 @@ fn who_begins_sessions_without_end_is_not_answered() {
         duel.say(&hello(duel.alice.key));
         duel.say(&SyncMessage::End { reason: End::Finished });
     }
-    assert_eq!(duel.heard().len(), 4);
-    duel.wait(Duration::from_secs(20));
+    assert_eq!(duel.heard().len(), 8);
+    duel.wait(Duration::from_secs(10));
     duel.say(&hello(duel.alice.key));
     assert!(matches!(duel.heard()[..], [SyncMessage::Welcome { .. }]));
 }
