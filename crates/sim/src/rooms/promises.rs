@@ -201,6 +201,10 @@ impl Town {
         let Some(first) = readers.iter().copied().find(|it| self.is_steady(*it)) else {
             return Vec::new();
         };
+        // Whoever had its keys lost the right to give them away before anybody else came by them.
+        if !readers.iter().any(|device| self.secrets.held(tag, *device)) {
+            return readers.into_iter().filter_map(|device| self.opens(tag, device)).collect();
+        }
         let mut wrong = Vec::new();
         for device in readers.iter().copied() {
             wrong.extend(self.differs(tag, first, device));
@@ -210,6 +214,12 @@ impl Town {
             self.report.messages += self.devices[first].screen.messages.len();
         }
         wrong
+    }
+
+    fn opens(&self, tag: RoomTag, device: usize) -> Option<String> {
+        let state = self.devices[device].room(tag)?.state;
+        let locked = state == RoomState::WaitsForKey;
+        (!locked).then(|| format!("room {tag:?}: {device} never had a key, and it is {state:?}"))
     }
 
     fn differs(&self, tag: RoomTag, one: usize, other: usize) -> Option<String> {

@@ -37,6 +37,8 @@ struct Made {
 pub(super) struct Secrets {
     made: BTreeMap<EpochId, Made>,
     kinds: BTreeMap<RoomTag, RoomKind>,
+    /// Who ever had a key of a room.
+    holders: BTreeSet<(RoomTag, usize)>,
 }
 
 impl Secrets {
@@ -46,6 +48,11 @@ impl Secrets {
 
     pub(super) fn kind(&self, room: RoomTag) -> Option<RoomKind> {
         self.kinds.get(&room).copied()
+    }
+
+    /// Whether a device ever had a key of a room.
+    pub(super) fn held(&self, room: RoomTag, device: usize) -> bool {
+        self.holders.contains(&(room, device))
     }
 
     /// How many devices were cut off at different ops of a room by different epochs.
@@ -172,6 +179,7 @@ impl Town {
     fn secret_written(&mut self, device: usize, epoch: EpochId) {
         let page = &self.devices[device];
         let Some(made) = self.secrets.made.get(&epoch) else { return };
+        self.secrets.holders.insert((made.room, device));
         let seated = self.chain.state(made.state).admits(page.address, made.version)
             || self.chain.seated_since(made.state + 1, page.address);
         let ours = self.secrets.kind(made.room).is_none_or(|it| it.includes(page.address));
