@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { ROLE } from "../harness/chain.mjs";
 import { inGeneral } from "../harness/general.mjs";
+import { apart, history } from "../harness/history.mjs";
 import { pageWithRelays, REFUSED } from "../harness/relays.mjs";
 import { test } from "../harness/test.mjs";
+import { until } from "../harness/until.mjs";
 
 /** The chain's version is looked at every 54 to 66 s, and roles some blocks behind it. */
 const NOTICED_WITHIN = 90_000;
+/** The height of a line of text, in pixels. */
+const LINE = 24;
 
 test("what one member writes the others read, and it is said how far it has come", async (t) => {
   const [one, two] = await inGeneral(t, [1, 2]);
@@ -119,6 +123,42 @@ test("what is typed while a message goes out stays, and it goes out once", async
   assert.equal(await field.inputValue(), "");
   assert.equal(await two.message("first").count(), 1);
   assert.equal(await two.message("second").count(), 1);
+});
+
+test("who is led to an old message finds the way back as it was", async (t) => {
+  const { whole } = await history(t, { messages: 200, authors: 3, every: 800 }, "whole");
+  const { members: [one] } = await apart(t, undefined, [whole], [4]);
+  await one.room();
+  const log = one.page.getByRole("log", { name: "Messages" });
+  const begins = one.page.getByText("This is where it begins.");
+  await until("the first message is there", async () => {
+    await log.evaluate((log) => log.scrollTo(0, -log.scrollHeight));
+    return begins.count();
+  });
+  const first = log.getByRole("article").first();
+  await first.hover();
+  await first.getByRole("button", { name: "Reply" }).click();
+  await one.write("an answer");
+  await one.reads("an answer");
+  await one.page.reload();
+  await one.room();
+  await one.message("an answer").locator("button.reply").click();
+  await begins.waitFor();
+  await until("it is in sight", () => first.evaluate((it) => it.getBoundingClientRect().bottom > 0));
+  const heights = () =>
+    log.locator(".log-part").evaluateAll((all) => all.map((part) => Math.round(part.getBoundingClientRect().height)));
+  const before = await heights();
+  await log.evaluate(async (log) => {
+    while (log.scrollTop < -1) {
+      log.scrollBy(0, log.clientHeight / 2);
+      for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+    }
+  });
+  assert.ok(before.length > 3, `${before.length} parts`);
+  const after = await heights();
+  // The first row of a part shows whose it is until the part before it is there.
+  const same = before.every((height, part) => Math.abs(height - after[part]) < LINE);
+  assert.ok(same, `${before} before, ${after} after`);
 });
 
 test("the first page asks for nothing of what rooms need", async (t) => {

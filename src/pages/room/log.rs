@@ -51,8 +51,18 @@ pub(super) fn Log(
     let part = move |start: OpId| {
         let rows = Memo::new(move |_| rooms.shown.with(|shown| shown.from(start).to_vec()));
         let row = move |row| message::row(desk, row);
+        // Drawn once, so that its height is known: out of sight it is not drawn from then on.
+        let drawn = RwSignal::new(false);
+        request_animation_frame(move || {
+            request_animation_frame(move || {
+                // By then the room may have been left.
+                let _ = drawn.try_set(true);
+            });
+        });
         view! {
-            <div class="log-part">{each(move || rows.get(), |row: &Message| row.id, row)}</div>
+            <div class="log-part" class:drawn=drawn>
+                {each(move || rows.get(), |row: &Message| row.id, row)}
+            </div>
         }
     };
     let ends =
