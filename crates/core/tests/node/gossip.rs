@@ -15,7 +15,11 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A stage in the meeting, with Bob who passed and is linked, and from whom gossip comes.
 fn with_bob() -> (Stage, Other) {
-    let mut stage = Stage::joined();
+    beside_bob(Stage::joined())
+}
+
+/// The same of a stage that is in no meeting, or in one.
+fn beside_bob(mut stage: Stage) -> (Stage, Other) {
     let bob = Other::new(2);
     stage.meets(&bob);
     stage.input(Input::Linked(bob.key()));
@@ -65,12 +69,7 @@ fn what_gossip_overtook_on_the_stream_is_nobodys_fault_and_its_replay_is() {
 
 #[test]
 fn the_first_word_of_a_stay_comes_by_the_stream_that_a_call_will_come_by() {
-    let mut stage = Stage::admitted();
-    let bob = Other::new(2);
-    stage.meets(&bob);
-    stage.input(Input::Linked(bob.key()));
-    stage.input(Input::GossipReaches(bob.key()));
-    stage.wait(SECOND / 10);
+    let (mut stage, bob) = beside_bob(Stage::admitted());
     let out = stage.join();
     let streamed = said(&out, bob.key());
     let [MeetingMessage::Presence(signed)] = &streamed[..] else { panic!("{streamed:?}") };
