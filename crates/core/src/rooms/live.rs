@@ -53,8 +53,10 @@ impl Rooms {
                 let mut batch = Batch::default();
                 arrive::keep(&mut batch, set, id, bytes, self.time.shown(now));
                 let opened = taken == Taken::Opened;
+                // As long as it is sealed nobody can know whose it is: whoever sent it may wait to
+                // hear that it is kept.
                 let author = self.rooms.get(&tag).and_then(|room| room.history.fact(id));
-                let tell = author.map(|fact| fact.device).filter(|author| *author == source);
+                let tell = author.is_none_or(|fact| fact.device == source).then_some(source);
                 self.disk.commit(batch, vec![Then::Live { set, id, tell }], false);
                 if opened {
                     self.stop_typing(tag, id);

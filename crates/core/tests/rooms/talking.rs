@@ -164,6 +164,22 @@ fn an_answer_names_what_it_answers_and_a_mention_is_noticed() {
 }
 
 #[test]
+fn what_comes_before_its_key_is_delivered_as_well() {
+    let (mut town, room) = Town::with_room(2);
+    town.open(0, room);
+    town.isolate(1);
+    // Nobody approves it.
+    let second = town.come(2, 9);
+    town.link(0, second);
+    town.run(LONG);
+    town.say(0, room, "hello");
+    town.work();
+    assert_eq!(town.people[0].message("hello").sending, Some(Sending::Delivered));
+    town.run(LONG);
+    assert!(town.people[second].said().is_empty() && town.people[second].counts.sealed > 0);
+}
+
+#[test]
 fn reading_takes_nothing_out_of_sight() {
     let (mut town, room) = Town::with_room(2);
     town.open_all(room);
