@@ -151,7 +151,7 @@ test("look: offline", async (t) => {
   t.expectConsole(/Failed to load resource|WebSocket connection/);
   const member = await signedIn(t);
   await member.profile.setOffline(true);
-  await member.page.getByText("You're offline").waitFor();
+  await member.page.getByText("You're offline. What you see").waitFor();
   await looksRight(member, "offline");
 });
 
