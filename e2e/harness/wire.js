@@ -48,7 +48,7 @@
 
   /** [{ at, out, bytes }], one for each frame of sync: they are read when somebody looks at them, so
    * that this costs what is measured next to nothing. */
-  const unread = [];
+  const raw = [];
   /** [{ at, out, kind, bytes, items, itemBytes }], one for each that was read. */
   const frames = [];
   /** [{ at, tags, states, unread }], one for each time that rooms were shown. */
@@ -73,7 +73,7 @@
     const [kind, , out = []] = read(said);
     if (kind !== 3) return;
     for (const [what, ...fields] of out) {
-      if (what === 0) unread.push({ at: now(), out: true, bytes: fields[1] });
+      if (what === 0) raw.push({ at: now(), out: true, bytes: fields[1] });
       if (what === 5 && fields[0][0] === 0) {
         const all = fields[0][1];
         rooms.push({ at: now(), names: all.map((room) => room[2]), states: all.map((room) => room[9]), unread: all.reduce((sum, room) => sum + room[4], 0) });
@@ -87,7 +87,7 @@
     const [kind, incoming] = read(said);
     if (kind !== 1) return;
     if (incoming[0] === 0) linked.push(now());
-    if (incoming[0] === 2) unread.push({ at: now(), out: false, bytes: incoming[2].slice() });
+    if (incoming[0] === 2) raw.push({ at: now(), out: false, bytes: incoming[2].slice() });
   }
 
   const Original = Worker;
@@ -112,7 +112,7 @@
   window.wire = {
     now,
     get frames() {
-      frames.push(...unread.splice(0).map(frame));
+      frames.push(...raw.splice(0).map(frame));
       return frames;
     },
     rooms,

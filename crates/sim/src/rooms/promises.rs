@@ -216,6 +216,7 @@ impl Town {
         wrong
     }
 
+    /// What is wrong if a device opens a room to which it never had a key.
     fn opens(&self, tag: RoomTag, device: usize) -> Option<String> {
         let state = self.devices[device].room(tag)?.state;
         let locked = state == RoomState::WaitsForKey;
