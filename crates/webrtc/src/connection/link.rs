@@ -138,6 +138,11 @@ impl Link {
             drop(state);
             return self.end(error);
         }
+        // Chromium calls a channel of the other end open before its network thread has opened it,
+        // and may hear of the two in the wrong order; then it stays "connecting" for good and
+        // nothing can be sent. The number is asked of that thread, which has opened the channel
+        // when it answers.
+        let _ = dc.id();
         let channel = Channel::new(dc, self);
         state.theirs.push(Rc::downgrade(&channel));
         state.incoming.push_back(channel);
