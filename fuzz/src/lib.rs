@@ -8,6 +8,7 @@ mod backup;
 mod chain;
 pub mod corpus;
 pub mod mutation;
+mod stun;
 mod sync;
 
 use chats_core::{
@@ -48,7 +49,7 @@ use minicbor::{Decode, Encode};
 pub type Read = fn(&[u8]);
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-pub const DECODERS: [(&str, Read); 27] = [
+pub const DECODERS: [(&str, Read); 28] = [
     ("address", |data| text(data, read_address)),
     ("backup", backup::read_backup),
     ("certificate", cbor::<DeviceCertificate>),
@@ -70,6 +71,7 @@ pub const DECODERS: [(&str, Read); 27] = [
     ("op-id", |data| text(data, read_op_id)),
     ("room-gossip", read_room_gossip),
     ("sdp", |data| text(data, read_sdp)),
+    ("stun", stun::read_packet),
     ("sync", read_sync),
     ("sync-session", sync::read_session),
     ("turn", read_turn),
