@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Flooding<S> {
         }
     }
 
-    /// Reads until there is no more, and counts the streams that are reset.
+    /// Reads until there is no more, and counts the own streams that are reset.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut bytes = [0; 4096];
         loop {
@@ -158,15 +158,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Flooding<S> {
                 Err(error) => return Poll::Ready(error),
             }
             while let Some(header) = self.unread.first_chunk::<12>() {
-                let [_, kind, _, flags, ..] = *header;
+                let [_, kind, _, flags, _, _, _, id, ..] = *header;
                 let length = u32::from_be_bytes(*header.last_chunk().unwrap()) as usize;
                 let frame = if kind == 0 { 12 + length } else { 12 };
                 if self.unread.len() < frame {
                     break;
                 }
                 self.unread.drain(..frame);
-                // RST.
-                if flags & 8 != 0 {
+                // RST, of a stream of ours.
+                if flags & 8 != 0 && id % 2 == 1 {
                     self.flood.count(&self.flood.ended);
                 }
             }
