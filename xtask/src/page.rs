@@ -86,7 +86,8 @@ fn bundle(profile: Profile, root: &Path, dist: &Path) -> Result<()> {
         // trunk takes the variable's value for that of its option, which knows only true and false.
         .env_remove("NO_COLOR")
         .env_remove("RUST_BACKTRACE")
-        .args(["--log", "warn", "build"]);
+        // That it cannot shorten all of JavaScript is no loss: that is done once it is packed.
+        .args(["--log", "warn,trunk::processing::minify=off", "build"]);
     tools::share_builds(&mut trunk)?;
     if matches!(profile, Profile::Release) {
         trunk.arg("--release");
