@@ -57,7 +57,9 @@ test("a device that announces another key than it uses gets no link, and that is
     });
   const two = await t.member({ wallet: 3, before });
   await two.connect();
-  await one.alert().filter({ hasText: INTERFERED }).waitFor({ timeout: 30_000 });
+  for (const member of [one, two]) {
+    await member.alert().filter({ hasText: INTERFERED }).waitFor({ timeout: 30_000 });
+  }
   const { peers } = await one.doctor();
   assert.deepEqual(peers.map(({ path }) => path), ["circuit"]);
   await Promise.all([one, two].map((member) => member.go("#/c/1/m/main")));

@@ -23,6 +23,8 @@ pub(crate) type Signalling = chats_webrtc::Behaviour;
 /// Native programs make no direct links.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Signalling = libp2p::swarm::dummy::Behaviour;
+/// What it tells.
+pub(crate) type SignallingEvent = <Signalling as NetworkBehaviour>::ToSwarm;
 
 /// How often a round trip is measured, and with it whether the other side still lives.
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(5);

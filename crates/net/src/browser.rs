@@ -93,6 +93,10 @@ fn linking() -> Linking {
                 && !addr.iter().any(|part| part == Protocol::P2pCircuit)
         },
         is_attack,
+        // Of one that we dialled, the swarm tells.
+        attacked: |chats_webrtc::Failure { peer, dialled, error }| {
+            (!dialled && error == chats_webrtc::Error::Untrusted).then_some(peer)
+        },
         fingerprints: |signalling, link, _| {
             let chats_webrtc::Fingerprints { local, remote } = signalling.fingerprints(link)?;
             Some(Fingerprints { own: local.0, theirs: remote.0 })

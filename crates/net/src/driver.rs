@@ -269,6 +269,7 @@ impl Driver {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Signalling(event)) => self.link_attacked(event),
             _ => {}
         }
     }

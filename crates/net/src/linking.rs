@@ -1,6 +1,6 @@
 //! What makes direct links, as the driver needs to know it.
 
-use crate::behaviour::Signalling;
+use crate::behaviour::{Signalling, SignallingEvent};
 use chats_core::small::SmallSet;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use std::{
@@ -17,6 +17,8 @@ pub(crate) struct Linking {
     pub(crate) is_link: fn(&Multiaddr) -> bool,
     /// Whether a failure means that the other end's certificate was not the announced one.
     pub(crate) is_attack: fn(&io::Error) -> bool,
+    /// Whose link to us came to nothing for this reason.
+    pub(crate) attacked: fn(SignallingEvent) -> Option<PeerId>,
     /// The certificates of a link, which we dialled or not.
     pub(crate) fingerprints: fn(&Signalling, ConnectionId, bool) -> Option<Fingerprints>,
     /// Who has a proven link to us.
@@ -59,6 +61,7 @@ impl Linking {
             address: |_| Multiaddr::empty(),
             is_link: |_| false,
             is_attack: |_| false,
+            attacked: |never| match never {},
             fingerprints: |_, _, _| None,
             linked: Linked::default(),
         }

@@ -7,11 +7,12 @@
 //! sign for either. The dialer opens the stream; a frame is the signature's 64 bytes.
 //!
 //! The device with the greater key signs first. The other one's signature settles that this link
-//! carries the session: of several links between the two, it signs one.
+//! carries the session: of several links between the two, it signs one. Where the first signature is
+//! not for what the other one sees, that one says so by an empty frame, which is no signature either.
 
 use crate::frame;
 use chats_core::id::{DeviceKey, DeviceSecret, DeviceSignature};
-use futures::{AsyncRead, AsyncWrite};
+use futures::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// Its libp2p name.
 pub(crate) const PROTOCOL: &str = "/chats/link/1";
@@ -77,7 +78,7 @@ pub(crate) enum Heard<S> {
 }
 
 /// Proves a link and has it proven, as far as that goes without settling that it is the one: this
-/// says nothing to a side with a greater key that does not sign for the link.
+/// signs nothing for a side with a greater key that does not sign for the link.
 pub(crate) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     secret: DeviceSecret,
@@ -88,7 +89,14 @@ pub(crate) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     if !settles {
         frame::write(&mut stream, &view.sign(&secret).0, LENGTH).await.map_err(cut)?;
     }
-    view.check(own, frame::read(&mut stream, LENGTH).await.map_err(cut)?)?;
+    let proven = view.check(own, frame::read(&mut stream, LENGTH).await.map_err(cut)?);
+    if settles && matches!(proven, Err(ProofError::Forged)) {
+        // So that both learn of an attack. If this does not get there, the other side sees a link
+        // that failed.
+        let _ = frame::write(&mut stream, &[], LENGTH).await;
+        let _ = stream.close().await;
+    }
+    proven?;
     Ok(if settles { Heard::Asked(stream) } else { Heard::Settled })
 }
 

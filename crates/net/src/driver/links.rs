@@ -12,6 +12,7 @@ mod moving;
 
 use super::{Driver, devices::Session};
 use crate::{
+    behaviour::SignallingEvent,
     identity,
     linking::Fingerprints,
     network::Event,
@@ -58,6 +59,8 @@ pub(super) struct Unproven {
     stream: Option<Stream>,
     /// It is being proven.
     proving: bool,
+    /// Why it is gone, if its proof had begun: that may still say that it was an attack.
+    gone: Option<String>,
     /// Channels that the other side, which has our proof, opened before we have its own.
     held: SmallMap<Channel, Stream>,
 }
@@ -138,6 +141,11 @@ impl Driver {
     pub(super) fn link_closed(&mut self, connection: ConnectionId, reason: &str) {
         let mut sessions = self.devices.0.iter_mut();
         let lost = sessions.find_map(|(device, session)| {
+            let unproven = session.direct.unproven(connection)?;
+            if unproven.proving {
+                unproven.gone = Some(reason.to_owned());
+                return None;
+            }
             session.direct.take_unproven(connection).map(|_| *device)
         });
         if let Some(device) = lost {
@@ -159,6 +167,15 @@ impl Driver {
         let attack = matches!(error, DialError::Transport(tried) if tried.iter().any(is_attack));
         self.link_failed(device, attack, &super::dial_reason(error));
         true
+    }
+
+    /// A link that a device was making to us may have come to nothing because of an attack.
+    pub(super) fn link_attacked(&mut self, event: SignallingEvent) {
+        let device = (self.linking.attacked)(event).and_then(identity::device);
+        let passed = |device: &DeviceKey| self.devices.0.get(device).is_some_and(|it| it.passed);
+        if let Some(device) = device.filter(passed) {
+            self.link_failed(device, true, "an end of it has another certificate than announced");
+        }
     }
 
     /// A link stands between us and a device; it must still be proven.
@@ -193,6 +210,7 @@ impl Driver {
             taken: dialer,
             stream: None,
             proving: false,
+            gone: None,
             held: SmallMap::new(),
         });
         if dialer {
@@ -253,6 +271,10 @@ impl Driver {
             return;
         }
         let Some(unproven) = session.direct.take_unproven(connection) else { return };
+        let result = match (&unproven.gone, result) {
+            (Some(reason), Ok(_)) => Err(ProofError::Cut(reason.clone())),
+            (_, result) => result,
+        };
         match result {
             Ok(heard) => {
                 if let Heard::Asked(stream) = heard {

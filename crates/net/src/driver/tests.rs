@@ -147,6 +147,7 @@ impl Device {
             address: memory,
             is_link: is_memory,
             is_attack: |_| false,
+            attacked: |never| match never {},
             fingerprints: if tampered { tampered_certificates } else { certificates },
             linked: Linked::default(),
         };

@@ -179,8 +179,6 @@ async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
     a.relays_connected(1).await;
     b.relays_connected(1).await;
     meet(&mut a, &mut b).await;
-    // The smaller key sees that the other did not sign for what it sees itself.
-    let seen_by_a = a.key < b.key;
     for dialled in [true, false] {
         if dialled {
             a.tell(Command::Link(b.key));
@@ -188,7 +186,7 @@ async fn swapped_certificates_are_an_attack_and_the_circuit_goes_on() {
             b.tell(Command::Link(a.key));
         }
         let (by_a, by_b) = futures::join!(a.link_failed(), b.link_failed());
-        assert_eq!((by_a, by_b), (seen_by_a, !seen_by_a));
+        assert!(by_a && by_b, "told by {by_a} and {by_b}");
     }
     reaches(&mut a, &mut b, b"still").await;
 }
