@@ -60,18 +60,22 @@ test("a relay that dies in a meeting leaves the sound, and is found again", asyn
   await two.sees(addresses[0], { muted: "true" });
 });
 
-test("one relay of two is enough", async (t) => {
+test("one relay of two is enough for a meeting, and for who comes to it", async (t) => {
   t.expectConsole(REFUSED);
   const { relays: [first], url } = await pageWithRelays(t);
-  const one = await t.member({ wallet: 2, url });
-  await one.connect();
+  const [one, two] = await Promise.all([2, 3].map((wallet) => t.member({ wallet, url })));
+  await Promise.all([one.enter(), two.enter()]);
+  await Promise.all([one.hears(two), two.hears(one)]);
   await one.says("Connected through 2 relays");
   await first.kill();
-  await one.says("Connected through 1 relay");
-  const two = await t.member({ wallet: 3, url });
-  await two.enter();
-  await one.join();
+  for (const member of [one, two]) await member.says("Connected through 1 relay");
+  await one.raiseHand();
+  await two.sees(await one.address(t.chain), { hand: "true" });
   await Promise.all([one.hears(two), two.hears(one)]);
+  const three = await t.member({ wallet: 4, url });
+  await three.enter();
+  await Promise.all([three.hears(one), one.hears(three)]);
+  await three.sees(await one.address(t.chain), { hand: "true" });
 });
 
 test("a relay that is lost is replaced within 2 seconds by one that stands by", async (t) => {

@@ -31,6 +31,7 @@ impl Backoff {
 mod tests {
     use super::*;
     use rand::{SeedableRng, rngs::SmallRng};
+    use std::collections::BTreeSet;
 
     #[test]
     fn waits_grow_up_to_half_a_minute_and_start_over_on_reset() {
@@ -40,6 +41,8 @@ mod tests {
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
         assert!(waits[3] > FIRST);
         assert!(waits[7..].iter().all(|wait| *wait >= LONGEST / 2 && *wait <= LONGEST));
+        let different: BTreeSet<_> = waits[7..].iter().collect();
+        assert!(different.len() > 30, "the longest waits are of {} lengths", different.len());
         backoff.reset();
         assert!(backoff.next(&mut rng) <= FIRST);
     }
