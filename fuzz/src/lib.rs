@@ -49,7 +49,7 @@ use minicbor::{Decode, Encode};
 pub type Read = fn(&[u8]);
 
 /// What reads bytes of others, by name. `cargo xtask fuzz` runs all of them.
-pub const DECODERS: [(&str, Read); 28] = [
+pub const DECODERS: [(&str, Read); 29] = [
     ("address", |data| text(data, read_address)),
     ("backup", backup::read_backup),
     ("certificate", cbor::<DeviceCertificate>),
@@ -72,6 +72,7 @@ pub const DECODERS: [(&str, Read); 28] = [
     ("room-gossip", read_room_gossip),
     ("sdp", |data| text(data, read_sdp)),
     ("stun", stun::read_packet),
+    ("stun-stream", stun::read_stream),
     ("sync", read_sync),
     ("sync-session", sync::read_session),
     ("turn", read_turn),

@@ -1,6 +1,8 @@
 //! Packets to a STUN and TURN server (RFC 8489, RFC 8656), with the parser and the state machine
 //! that `chats relay` has.
 
+use chats_peer::packet;
+use futures::executor::block_on;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use turn_server_proto::{
     api::{Transmit, TurnServerApi, TurnServerPollRet},
@@ -52,8 +54,10 @@ const fn address(host: u8, port: u16) -> SocketAddr {
 pub(crate) fn read_packet(data: &[u8]) {
     if let Ok(message) = Message::from_bytes(data) {
         let _ = (message.attribute::<Username>(), message.attribute::<Userhash>());
-        let peers = (0..).map_while(|nth| message.nth_attribute::<XorPeerAddress>(nth).ok());
-        peers.for_each(|peer| _ = peer.addr(message.transaction_id()).ip().to_canonical());
+        let _ = packet::peers(&message);
+        if let Some(answer) = packet::binding(&message, STRANGER) {
+            assert!(Message::from_bytes(&answer).is_ok());
+        }
     }
     let mut server = Server::with_member();
     server.take(data, STRANGER, LISTEN);
@@ -63,6 +67,16 @@ pub(crate) fn read_packet(data: &[u8]) {
     assert_eq!(sent, Some((PEER, vec![9])));
     let signed = server.sign(data);
     server.take(&signed, MEMBER, LISTEN);
+}
+
+/// Takes packets out of a stream, which are parts of it in their order.
+pub(crate) fn read_stream(data: &[u8]) {
+    let mut rest = data;
+    loop {
+        let before = rest;
+        let Ok(Some(message)) = block_on(packet::read(&mut rest)) else { return };
+        assert!(message.len() < 4 + packet::MAX_DATAGRAM && before.starts_with(&message));
+    }
 }
 
 /// A server with one member, who has allocated an address and bound a channel to a peer.

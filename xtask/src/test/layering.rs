@@ -18,7 +18,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("chats-peer", &["chats-chain", "chats-core", "chats-net"]),
     ("chats-sim", &["chats-core"]),
     ("chats-probe", &["chats-chain", "chats-core", "chats-net"]),
-    ("chats-fuzz", &["chats-chain", "chats-core", "chats-net", "chats-webrtc"]),
+    ("chats-fuzz", &["chats-chain", "chats-core", "chats-net", "chats-peer", "chats-webrtc"]),
     ("chats-interop", &["chats-webrtc"]),
     ("chats-deploy", &["chats-chain", "chats-core"]),
     ("community-chats", &["chats-chain", "chats-core", "chats-net", "chats-web"]),

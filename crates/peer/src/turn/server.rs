@@ -7,11 +7,12 @@ use super::{
     credentials::{Credentials, User},
     peers::Peers,
     quota::{MAX_ALLOCATIONS, Quotas},
-    session::{Client, MAX_DATAGRAM, MAX_WAITING, Session, binding},
+    session::{Client, MAX_WAITING, Session},
     tcp,
 };
 use chats_core::time::Time;
 use chats_net::relay::site;
+use chats_peer::packet::{MAX_DATAGRAM, binding};
 use rand::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -7,6 +7,7 @@ use super::{
     server::Shared,
 };
 use chats_core::time::Time;
+use chats_peer::packet::{self, MAX_DATAGRAM, binding};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
@@ -22,15 +23,14 @@ use turn_server_proto::{
     api::{SocketAllocateError, TcpConnectError, Transmit, TurnServerApi, TurnServerPollRet},
     server::TurnServer,
     stun::types::{
-        attribute::{ErrorCode, XorMappedAddress},
+        attribute::ErrorCode,
         message::{
-            BINDING, IntegrityAlgorithm, IntegrityKey, LongTermCredentials, Message, MessageClass,
+            IntegrityAlgorithm, IntegrityKey, LongTermCredentials, Message, MessageClass,
             MessageWrite, MessageWriteExt, MessageWriteVec,
         },
     },
     types::{
         AddressFamily, TransportType,
-        attribute::XorPeerAddress,
         message::{CHANNEL_BIND, CREATE_PERMISSION, SEND},
         prelude::DelayedTransmitBuild,
     },
@@ -45,8 +45,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const MAX_UNPROVEN: u32 = 12;
 /// Addresses for which a client may have permissions at once and over time.
 const MAX_PEERS: usize = 256;
-/// The largest datagram that is carried. Media and data channels keep below 1,500 bytes.
-pub(super) const MAX_DATAGRAM: usize = 4096;
 
 /// How a client is answered.
 #[derive(Debug)]
@@ -281,12 +279,7 @@ impl Session {
             self.engine.add_user(user.name.clone(), user.password.clone());
             self.user = Some(user);
         }
-        let mut peers = BTreeSet::new();
-        let mut nth = 0;
-        while let Ok(peer) = message.nth_attribute::<XorPeerAddress>(nth) {
-            peers.insert(peer.addr(message.transaction_id()).ip().to_canonical());
-            nth += 1;
-        }
+        let peers = packet::peers(message);
         let asks = message.has_class(MessageClass::Request)
             && (message.has_method(CREATE_PERMISSION) || message.has_method(CHANNEL_BIND));
         let sends = message.has_class(MessageClass::Indication) && message.has_method(SEND);
@@ -378,19 +371,6 @@ impl User {
             message.validate_integrity_with_key(&key).is_ok().then_some((key, algorithm))
         })
     }
-}
-
-/// The answer to a request for the client's own address (RFC 8489, section 12), which anybody may
-/// make.
-pub(super) fn binding(message: &Message<'_>, from: SocketAddr) -> Option<Vec<u8>> {
-    if !message.has_class(MessageClass::Request) || !message.has_method(BINDING) {
-        return None;
-    }
-    let seen = SocketAddr::new(from.ip().to_canonical(), from.port());
-    let mut answer = Message::builder_success(message, MessageWriteVec::new());
-    answer.add_attribute(&XorMappedAddress::new(seen, message.transaction_id())).ok()?;
-    answer.add_fingerprint().ok()?;
-    Some(answer.finish())
 }
 
 fn refusal(message: &Message<'_>, code: u16) -> Option<MessageWriteVec> {
