@@ -82,6 +82,13 @@ export class FirefoxMember {
     await this.page.waitForSelector('::-p-aria(Meeting[role="region"])');
   }
 
+  /** Waits until the page says this in an alert. */
+  alerts(text) {
+    return until(`Firefox says ${text}`, () =>
+      this.page.$$eval('[role="alert"]', (all, text) => all.some((one) => one.textContent.includes(text)), text),
+    );
+  }
+
   /** Waits until the page shows the participant with `address` in this state. */
   sees(address, state) {
     return until(`${address} shown in Firefox as ${state}`, async () => {

@@ -1,10 +1,10 @@
 // Relays that lose or spoil what they carry, and devices that show another key than they use.
 import assert from "node:assert/strict";
+import { announceAnotherKey, INTERFERED } from "../harness/another-key.mjs";
 import { farAway, Relay, startCarrier } from "../harness/relays.mjs";
 import { servePage } from "../harness/servers.mjs";
 import { test } from "../harness/test.mjs";
 
-const INTERFERED = "Somebody interfered with your connection";
 /** So many bytes into a circuit the two ends are shaking hands, or saying hello. */
 const [IN_THE_HANDSHAKE, LATER] = [300, 1_200];
 
@@ -42,20 +42,7 @@ for (const [fault, after] of [
 test("a device that announces another key than it uses gets no link, and that is told as an attack", async (t) => {
   const one = await t.member({ wallet: 2 });
   await one.connect();
-  const before = (profile) =>
-    profile.addInitScript(() => {
-      const native = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(RTCPeerConnection.prototype), "localDescription");
-      Object.defineProperty(RTCPeerConnection.prototype, "localDescription", {
-        get() {
-          const description = native.get.call(this);
-          if (!description?.sdp.includes("m=application")) return description;
-          const other = (_, before, byte) => before + (byte === "00" ? "FF" : "00");
-          const sdp = description.sdp.replaceAll(/(a=fingerprint:\S+ )(..)/g, other);
-          return new RTCSessionDescription({ type: description.type, sdp });
-        },
-      });
-    });
-  const two = await t.member({ wallet: 3, before });
+  const two = await t.member({ wallet: 3, before: announceAnotherKey });
   await two.connect();
   for (const member of [one, two]) {
     await member.alert().filter({ hasText: INTERFERED }).waitFor({ timeout: 30_000 });
