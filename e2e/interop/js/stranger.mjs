@@ -69,8 +69,11 @@ const protocols = {
   },
 };
 
-/** The direct connection to a peer; connections through relays have limits. */
-const direct = (peer) => libp2p.getConnections().find((one) => `${one.remotePeer}` === peer && !one.limits);
+/**
+ * The newest direct connection to a peer; connections through relays have limits. An older one may
+ * be what is left of a dial that only the other end has given up: the browser notices after seconds.
+ */
+const direct = (peer) => libp2p.getConnections().findLast((one) => `${one.remotePeer}` === peer && !one.limits);
 
 /** The connection to a peer through a relay. */
 const circuit = (peer) => libp2p.getConnections().find((one) => `${one.remotePeer}` === peer && one.limits);
