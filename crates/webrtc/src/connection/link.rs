@@ -70,6 +70,34 @@ struct State {
     waker: Option<Waker>,
 }
 
+/// The browser's states of a connection. Not all browsers tell those of DTLS and SCTP.
+struct States {
+    connection: RtcPeerConnectionState,
+    ice: RtcIceConnectionState,
+    dtls: Option<String>,
+    sctp: Option<String>,
+    /// Both ends had agreed on keys before.
+    connected: bool,
+}
+
+impl States {
+    /// Why the connection has ended, if it has.
+    fn error(&self) -> Option<Error> {
+        use RtcIceConnectionState::{Completed, Connected};
+        let has_path = matches!(self.ice, Connected | Completed);
+        Some(match (self.dtls.as_deref(), self.connection) {
+            (Some("failed"), _) => Error::Untrusted,
+            (Some("closed"), _) | (_, RtcPeerConnectionState::Closed) => Error::Closed,
+            (_, RtcPeerConnectionState::Failed) if self.connected => Error::Lost,
+            // It was DTLS that failed. Chromium may tell its state only afterwards.
+            (_, RtcPeerConnectionState::Failed) if has_path => Error::Untrusted,
+            (_, RtcPeerConnectionState::Failed) => Error::NoPath,
+            _ if self.connected && self.sctp.as_deref() == Some("closed") => Error::Closed,
+            _ => return None,
+        })
+    }
+}
+
 impl Link {
     pub(crate) fn new(config: &Config) -> Result<Rc<Self>, Error> {
         let pc = RtcPeerConnection::new_with_configuration(&configuration(config))?;
@@ -149,38 +177,35 @@ impl Link {
     }
 
     fn on_state(&self) {
-        let sctp = self.pc.sctp();
-        let dtls = sctp.as_ref().and_then(SctpTransport::transport).map(|dtls| dtls.dtls_state());
-        let sctp = sctp.map(|sctp| sctp.sctp_state());
-        let connected = self.state.borrow().connected;
-        let error = match (dtls.as_deref(), self.pc.connection_state()) {
-            // Of the browser's states this alone tells bad certificates from bad networks.
-            (Some("failed"), _) => Error::Untrusted,
-            (Some("closed"), _) | (_, RtcPeerConnectionState::Closed) => Error::Closed,
-            (_, RtcPeerConnectionState::Failed) if connected => Error::Lost,
-            (None, RtcPeerConnectionState::Failed) if self.has_path() => Error::Untrusted,
-            (_, RtcPeerConnectionState::Failed) => Error::NoPath,
-            _ if connected && sctp.as_deref() == Some("closed") => Error::Closed,
-            (_, RtcPeerConnectionState::Disconnected) => {
-                self.state.borrow_mut().away.get_or_insert_with(Instant::now);
-                return;
+        let states = self.states();
+        if let Some(error) = states.error() {
+            return self.end(error);
+        }
+        let mut state = self.state.borrow_mut();
+        match states.connection {
+            RtcPeerConnectionState::Disconnected => {
+                state.away.get_or_insert_with(Instant::now);
             }
-            (_, RtcPeerConnectionState::Connected) => {
-                let mut state = self.state.borrow_mut();
+            RtcPeerConnectionState::Connected => {
                 state.away = None;
                 // One end may have finished DTLS when the other has not yet looked at its
                 // certificate. With SCTP, both have.
-                state.connected |= sctp.is_none_or(|sctp| sctp == "connected");
-                return;
+                state.connected |= states.sctp.is_none_or(|sctp| sctp == "connected");
             }
-            _ => return,
-        };
-        self.end(error);
+            _ => {}
+        }
     }
 
-    fn has_path(&self) -> bool {
-        let ice = self.pc.ice_connection_state();
-        matches!(ice, RtcIceConnectionState::Connected | RtcIceConnectionState::Completed)
+    fn states(&self) -> States {
+        let sctp = self.pc.sctp();
+        let dtls = sctp.as_ref().and_then(SctpTransport::transport);
+        States {
+            connection: self.pc.connection_state(),
+            ice: self.pc.ice_connection_state(),
+            dtls: dtls.map(|dtls| dtls.dtls_state()),
+            sctp: sctp.map(|sctp| sctp.sctp_state()),
+            connected: self.state.borrow().connected,
+        }
     }
 
     /// Hears of the states of SCTP and DTLS, which exist once there are descriptions.
@@ -399,4 +424,38 @@ fn configuration(config: &Config) -> RtcConfiguration {
         result.set_ice_transport_policy(RtcIceTransportPolicy::Relay);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    /// Why a connection that fails while it is being made has failed.
+    fn failed(ice: RtcIceConnectionState, dtls: Option<&str>) -> Option<Error> {
+        let states = States {
+            connection: RtcPeerConnectionState::Failed,
+            ice,
+            dtls: dtls.map(str::to_owned),
+            sctp: dtls.map(|_| "connecting".to_owned()),
+            connected: false,
+        };
+        states.error()
+    }
+
+    #[wasm_bindgen_test]
+    fn what_fails_on_a_path_is_an_attack_whether_or_not_the_browser_has_told_of_dtls() {
+        for dtls in [Some("failed"), Some("connecting"), None] {
+            let ended = failed(RtcIceConnectionState::Connected, dtls);
+            assert_eq!(ended, Some(Error::Untrusted), "{dtls:?}");
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn what_fails_without_a_path_is_no_attack() {
+        for dtls in [Some("new"), Some("connecting"), None] {
+            let ended = failed(RtcIceConnectionState::Failed, dtls);
+            assert_eq!(ended, Some(Error::NoPath), "{dtls:?}");
+        }
+    }
 }
